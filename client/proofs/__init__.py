@@ -1,1 +1,1 @@
-"""Proofs of jobs: what a file of one looks like, and what is checked of it, without a connection. Pure."""
+"""Proofs of jobs: their file format, and the checks of them, without a connection. Pure."""

@@ -1,7 +1,7 @@
-"""What a job runs when it is run again through a broker: read from what its owner has signed, and never from what the broker says.
+"""What a rerun through a broker runs: read from what its owner signed, and never from what the broker says.
 
-A worker behind a broker runs only what a client has signed. So whoever runs a job again signs all of it, after these checks: a broker can
-keep it back, and cannot have another command signed. Pure.
+A worker behind a broker runs only what a client has signed. So a client that runs a job again signs all of it, after these checks: a broker
+can withhold it, but cannot have another command signed. Pure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ONLY_SAID = "it is signed by a key of which only the broker says, or a worker t
 
 
 def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes, read: Callable[[bytes], Signed] = read_signed) -> AskedJob:
-    """Return what the owner of a job has asked the broker with this key for; `read` may know requests that were read before.
+    """Return what the owner of a job requested from the broker with this key; `read` may cache requests.
 
     Raises Refused(PERMISSION_DENIED) if the broker does not prove it.
     """
@@ -49,9 +49,9 @@ def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes, read: Call
 
 
 def spec_again(asked: AskedJob, told: Environment = ()) -> job_pb2.JobSpec:
-    """Return the spec to run again: without a hold and times, which were for the first time.
+    """Return the spec to run again: without a hold and times, which applied to the first run.
 
-    `told`: the environment of a job with which its run ended, as the broker says: how the run ended is read from it, and nothing else.
+    `told`: the environment of an `on_finish` job, according to the broker: only the result of the run is taken from it.
     """
     spec = job_pb2.JobSpec()
     spec.CopyFrom(asked.spec or spec)
@@ -69,13 +69,13 @@ def spec_again(asked: AskedJob, told: Environment = ()) -> job_pb2.JobSpec:
 
 
 def finish_again(asked: AskedJob) -> JobSpec | None:
-    """Return what the run of a job was to end with, as its owner has signed it; None: nothing."""
+    """Return the `on_finish` job of a run, as signed by its owner; None: it has none."""
     batch = asked.batch
     return from_wire(batch.on_finish) if batch is not None and batch.HasField("on_finish") else None
 
 
 def started_by(raw: bytes, key: JobKey, broker: bytes) -> request_pb2.ChangeSchedule:
-    """Return what a schedule starts, a job or a batch, as its owner has signed it for the broker with this key.
+    """Return the job or batch that a schedule starts, as signed by its owner for the broker with this key.
 
     Raises Refused(PERMISSION_DENIED) if the broker does not prove it.
     """

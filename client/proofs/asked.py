@@ -1,4 +1,4 @@
-"""What a signed request asks for, of one job: found in the start, the commit of a staged batch, or the schedule that it is part of."""
+"""What a signed request asks for, about one job: in the start, the commit of a staged batch, or the schedule that it belongs to."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .checks import wrong
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A request, and who has signed it for whom: public keys.
+    """A request, its signer and the daemon it was signed for: public keys.
 
-    `acts_for`: the owner for whom the signer acted, if that is a job's key, and `said_by` the worker that says so.
+    `acts_for`: the owner for whom the signer acted, if that is a job's key, and `said_by` the worker that states so.
     """
 
     signer: bytes
@@ -33,13 +33,13 @@ class Signed:
 
     @property
     def owner(self) -> bytes:
-        """Whose jobs the request names if it names no owner."""
+        """The owner of the jobs in the request, unless it names one."""
         return self.acts_for or self.signer
 
 
 @dataclass(frozen=True, slots=True)
 class AskedJob:
-    """What was asked for: a spec, or to run an earlier job again, perhaps with its spec. `how`: in words. `batch`: its run."""
+    """What was requested: a spec, or a rerun of a job, perhaps with its spec. `how`: in words. `batch`: its run."""
 
     how: str
     spec: job_pb2.JobSpec | None
@@ -73,9 +73,9 @@ def read_signed(raw: bytes) -> Signed:
 
 
 def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
-    """Return what the signed request asks for of the job of a proof.
+    """Return what the signed request asks for about the job of a proof.
 
-    Raises Refused if it asks nothing of that job.
+    Raises Refused if it is not about that job.
     """
     match signed.request.WhichOneof("verb"):
         case "start":
@@ -109,7 +109,7 @@ def _of_start(signed: Signed, job_id: bytes) -> AskedJob:
 
 
 def _finish_of(batch: job_pb2.Batch, job_id: bytes) -> AskedJob | None:
-    """Return what the run of a signed request ends with, if that is this job."""
+    """Return the `on_finish` job of the run in a signed request, if it is this job."""
     if batch.HasField("on_finish") and finish_job_id(batch.id) == job_id:
         return AskedJob("what its run ends with", batch.on_finish, batch=batch, is_finish=True)
     return None
@@ -126,7 +126,7 @@ def _of_commit(commit: request_pb2.Commit, proof: request_pb2.JobProof) -> Asked
 
 
 def _demand_staged(parts: Sequence[bytes], proof: request_pb2.JobProof) -> request_pb2.NewJob:
-    """Return the job that is shown, which is part of a batch with these parts."""
+    """Return the job in a proof, after checking that it is part of a batch with these parts."""
     job = request_pb2.NewJob.FromString(proof.staged_job)
     own = hash_of_job(job.id, job.spec.SerializeToString()) if job.HasField("spec") else hash_of_rerun(job)
     hashes, whole = _read_part(proof.staged_hashes)
@@ -140,13 +140,13 @@ def _demand_staged(parts: Sequence[bytes], proof: request_pb2.JobProof) -> reque
 # Jobs that follow each other are of one part.
 @lru_cache(maxsize=2)
 def _read_part(shown: bytes) -> tuple[frozenset[bytes], bytes]:
-    """Return the hashes of the jobs of a part, and that of the part."""
+    """Return the hashes of the jobs of a part, and the hash of the part."""
     hashes = [shown[at : at + HASH_BYTES] for at in range(0, len(shown), HASH_BYTES)]
     return frozenset(hashes), hash_of_part(hashes)
 
 
 def _of_run_now(change: request_pb2.ChangeSchedule, proof: request_pb2.JobProof) -> AskedJob:
-    """Return what a schedule was asked to start at once. What that is, is part of the request only if it was signed for a broker."""
+    """Return what a schedule was asked to start at once. The request contains that only if it was signed for a broker."""
     started = change.run_now
     if started and proof.key.id == started:
         return AskedJob("to start the job of a schedule at once", change.spec if change.HasField("spec") else None)
@@ -159,13 +159,13 @@ def _of_run_now(change: request_pb2.ChangeSchedule, proof: request_pb2.JobProof)
 
 
 def _is_of_run(run: bytes, proof: request_pb2.JobProof) -> bool:
-    """Return whether the job of a proof is one of a run that a schedule has started, or what that ends with."""
+    """Return whether the job of a proof belongs to a run that a schedule started, or is its `on_finish`."""
     staged = request_pb2.NewJob.FromString(proof.staged_job)
     return proof.key.id == finish_job_id(run) or (bool(staged.id) and proof.key.id == scheduled_job_id(run, staged.id))
 
 
 def _of_run(batch: job_pb2.Batch, run: bytes, parts: Sequence[bytes], how: str, proof: request_pb2.JobProof) -> AskedJob:
-    """Return which job of a run it is that a schedule has started with these parts."""
+    """Return which job of a scheduled run with these parts it is."""
     of_run = job_pb2.Batch()
     of_run.CopyFrom(batch)
     of_run.id = run
@@ -188,7 +188,7 @@ def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof)
 
 
 def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None, start: Signed | None) -> str:
-    """Return how a signed request stops a job, which was asked for by `start`: in words.
+    """Return in words how a signed request stops a job that was requested by `start`.
 
     Raises Refused if it does not.
     """

@@ -1,4 +1,4 @@
-"""The checks of a proof: each has a name, and one that fails says why."""
+"""The checks of a proof: each has a name, and one that fails has a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Found = TypeVar("_Found")
 
 
 class Check(NamedTuple):
-    """What was checked, what follows or why not, and whether it holds. `proven`: by somebody who is trusted, and not only said."""
+    """What was checked, the result or the reason, and whether it holds. `proven`: by a trusted signature, and not only stated."""
 
     name: str
     sentence: str
@@ -40,7 +40,7 @@ class Checks:
         self.made.append(Check(name, why, holds=False))
 
     def make(self, name: str, part: Callable[[], _Found]) -> _Found | None:
-        """Return what a part of the verification finds; note a check that fails if it raises Refused, and return None."""
+        """Return the result of a part of the verification; add a failed check if it raises Refused, and return None."""
         try:
             return part()
         except Refused as refused:
@@ -51,5 +51,5 @@ class Checks:
 
 
 def wrong(message: str) -> Refused:
-    """Return what a check raises that fails."""
+    """Return the exception for a failed check."""
     return Refused(Code.FAILED_PRECONDITION, message)

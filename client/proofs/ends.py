@@ -1,4 +1,4 @@
-"""How a job ended: what the worker has signed that ran it, and whether that is what is told."""
+"""How a job ended: what its worker signed, and whether that matches the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMPARED = ("kind", "exit_status", "signal", "stdout_bytes", "stderr_bytes", "s
 
 
 class SignedEnd(NamedTuple):
-    """The end of an attempt, and the public key that has signed it: that of its worker, if `is_trusted`."""
+    """The end of an attempt, and the public key that signed it: that of its worker, if `is_trusted`."""
 
     worker: bytes
     end: job_pb2.EndStatement
@@ -29,7 +29,7 @@ class SignedEnd(NamedTuple):
 
 
 def read_end(raw: bytes, key: job_pb2.JobKey, workers: Collection[bytes], trusted: Collection[bytes]) -> SignedEnd:
-    """Return what was signed about an attempt at this job; `workers`: the keys that may have signed it, none: any; `trusted`: of workers.
+    """Return what was signed about an attempt at this job; `workers`: the accepted keys, none: any; `trusted`: keys of workers.
 
     Raises Refused, or DecodeError.
     """
@@ -50,7 +50,7 @@ def in_words(end: job_pb2.EndStatement) -> str:
 
 
 def read_late(raw: bytes, key: JobKey) -> job_pb2.EndStatement | None:
-    """Return how a job really ended that was told as lost, as a key has signed it; None if that is not about this job, or not signed."""
+    """Return how a job that was reported as lost really ended, as signed; None if that is not about this job, or not signed."""
     try:
         _, end = attestation.read(raw)
     except (Refused, DecodeError):
@@ -59,9 +59,9 @@ def read_late(raw: bytes, key: JobKey) -> job_pb2.EndStatement | None:
 
 
 def compare(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> tuple[str, bool]:
-    """Return in words that what is told about the end of an attempt is what was signed, and whether a worker that is trusted has done so.
+    """Return in words that the reported end of an attempt matches the signed one, and whether a trusted worker signed it.
 
-    Raises Refused if it is not.
+    Raises Refused if it does not match.
     """
     if signed is None:
         if told.pid or outcome_from_wire(told.outcome).kind not in _OF_BROKERS:
@@ -88,7 +88,7 @@ def _different(told: job_pb2.EarlierAttempt, end: job_pb2.EndStatement) -> Itera
 
 
 def twice(proofs: Collection[request_pb2.JobProof]) -> list[str]:
-    """Return in words which attempts at jobs two workers have signed: their broker has shown one start to both."""
+    """Return in words which attempts two workers have signed: their broker has shown one start to both."""
     seen: dict[tuple[bytes, bytes, int], set[bytes]] = {}
     for proof in proofs:
         for raw in proof.ends:

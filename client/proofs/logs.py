@@ -1,6 +1,6 @@
-"""Whether bytes are those of a log that a worker has hashed and signed; if not, which part of it differs.
+"""Whether bytes match the log that a worker hashed and signed; if not, which part differs.
 
-Knows no file and no connection: bytes are added in their order.
+Knows no file and no connection: bytes are added in order.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class LogCheck:
 
 
 class PartCheck:
-    """Checks one group of blocks of a log; `add` gets its blocks in their order."""
+    """Checks one group of blocks of a log; `add` gets its blocks in order."""
 
     def __init__(self, log: SignedLog, number: int) -> None:
         self._log = log

@@ -1,6 +1,6 @@
-"""Proofs of many jobs in one answer: what several of them share is there, and is read, once. Pure.
+"""Proofs of many jobs in one reply: what several of them share is included, and parsed, once. Pure.
 
-Each is checked as one that came alone.
+Each is checked like a single proof.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .asked import AskedJob, read_signed
 
 
 class SharedProofs:
-    """An answer about these jobs, by the broker with this key; `looked_at`: how many of them, from the first on, it is about.
+    """A reply about these jobs, by the broker with this key; `looked_at`: how many of them, from the first on, it covers.
 
-    Raises Refused(INTERNAL) for one that is about none, or more than were asked for.
+    Raises Refused(INTERNAL) for one that covers none, or more than were requested.
     """
 
     def __init__(self, answer: request_pb2.JobProofs, jobs: Sequence[JobKey], broker: bytes) -> None:
@@ -34,7 +34,7 @@ class SharedProofs:
             raise Refused(Code.INTERNAL, f"the broker was asked for the proofs of {len(jobs)} jobs, and answered about {self.looked_at}")
 
     def asked_of(self, position: int) -> AskedJob | None:
-        """Return what the owner of the job at this position has asked for; None if the answer shows nothing of it.
+        """Return what the owner of the job at this position requested; None if the reply does not contain it.
 
         Raises Refused(PERMISSION_DENIED) if the broker does not prove it.
         """

@@ -1,4 +1,4 @@
-"""What a proof proves: who has asked for a job, what that was, and for which worker or broker it was signed."""
+"""What a proof proves: who requested a job, what was requested, and for which worker or broker it was signed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from .logs import signed_logs
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What else has to hold: whose signature it is, for whom the request was signed, and who ran it; public keys, empty: anybody.
+    """Further conditions: whose signature it must be, for whom the request was signed, and who ran it; public keys, empty: anybody.
 
-    `trusted`: other keys that are known to be those of workers. Without them nothing shows that a key is not one which the broker has made.
-    `contexts`: the keys of daemons that were pinned; each of them is trusted unless it was asked for the job, as it may be a broker.
-    `names`: of the keys that are known.
+    `trusted`: other keys known as those of workers. Without them, a key could be one that the broker made. `contexts`: the pinned keys of
+    daemons; each of them is trusted unless the job was requested from it, because it may be a broker. `names`: of known keys.
     """
 
     signer: bytes = b""
@@ -39,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was checked; `start`, `asked` and `stop` are None as far as they do not hold."""
+    """The checks; `start`, `asked` and `stop` are None if they do not hold."""
 
     checks: tuple[Check, ...]
     start: Signed | None
@@ -49,17 +48,17 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether all of it holds."""
+        """Whether all checks hold."""
         return all(check.holds for check in self.checks)
 
     @property
     def is_proven(self) -> bool:
-        """Whether all of it holds, and was signed by keys that are trusted."""
+        """Whether all checks hold, with signatures of trusted keys."""
         return all(check.holds and check.proven for check in self.checks)
 
 
 def verify(proof: request_pb2.JobProof, wanted: Wanted, read: Callable[[bytes], Signed] = read_signed) -> Verdict:
-    """Check a proof; never raises for what is wrong with it. `read` is `read_signed`, or remembers what that has returned."""
+    """Check a proof; never raises for what is wrong with it. `read` is `read_signed`, or a cache of it."""
     checks = Checks()
     start = checks.make("signature", lambda: read(proof.start))
     asked, trusted = None, wanted.trusted
@@ -103,7 +102,7 @@ def _check_ends(checks: Checks, proof: request_pb2.JobProof, wanted: Wanted, tru
 
 
 def _check_hashes(checks: Checks, found: SignedEnd, proof: request_pb2.JobProof) -> None:
-    """Note what is signed about the bytes of the output. That nothing is, is no mistake: nobody says more than their number then."""
+    """Note what is signed about the bytes of the output. That nothing is signed is no error: then only their number is stated."""
     attempt = f"attempt {found.end.attempt}"
     for log in signed_logs(found.end, proof):
         if not log.size:
