@@ -1,4 +1,4 @@
-"""What to type next after a refusal: a worker knows no commands of a client and says only what is wrong."""
+"""The next step after a refusal: a worker knows no commands of a client and only says what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_FOLDERS = {
 
 
 def advised(refused: Refused, verb: str = "") -> Refused:
-    """Return a refusal of a request that came over the wire with the next step for this client, if it has one for the reason."""
+    """Return a refusal received over the wire with the next step for this client, if there is one for its reason."""
     if refused.reason is not None:
         refused.next_step = _OF_FOLDERS.get((verb, refused.reason)) or _NEXT_STEPS.get(refused.reason, refused.next_step)
     return refused

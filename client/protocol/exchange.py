@@ -1,6 +1,6 @@
-"""One request and what was answered to it, over any number of attempts. Knows no number of another and no socket.
+"""One request and its replies, over any number of attempts. Knows no number of an attempt and no socket.
 
-A stream continues where it was: a log at the byte reached. Of the reports of a repeated `start` or `stop`, those that came before are
+A stream continues where it was: a log at the byte reached. Of the reports of a repeated `start` or `stop`, those that arrived before are
 dropped, so that each is read once.
 """
 
@@ -32,7 +32,7 @@ _Mark = tuple[bytes, bytes, int, int, str]
 
 
 class Exchange:
-    """A request; its answers are read with `Conversation.take`. `ended`: nothing more comes; `refusal` is set if it was refused."""
+    """A request; its replies are read with `Conversation.take`. `ended`: no more will arrive; `refusal` is set if it was refused."""
 
     __slots__ = (
         "_acknowledged",
@@ -107,7 +107,7 @@ class Exchange:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether the worker owes an answer at once, and has given none yet."""
+        """Whether the worker owes a reply at once, and has sent none yet."""
         # Those of which nothing comes before their job has something to say, or to be fed with.
         if self.ended or self.items or self._acknowledged or self._waits or self.verb in {"follow_log", "feed"}:
             return False
@@ -117,7 +117,7 @@ class Exchange:
 
     @property
     def pushes(self) -> Feeding | Keystrokes | Uploading | None:
-        """What is sent after the request."""
+        """The bytes to send after the request."""
         return self.feeding or self.uploading
 
     @property
@@ -139,7 +139,7 @@ class Exchange:
                 return None
 
     def grant_often(self) -> None:
-        """Let the worker send what a job writes at once, however small: somebody watches a screen."""
+        """Let the worker send output at once, however small: somebody watches a screen."""
         if self._bytes is not None:
             self._bytes.often = True
 
@@ -177,9 +177,9 @@ class Exchange:
         return request.SerializeToString()
 
     def receive(self, reply: request_pb2.Reply, data: bytes | memoryview) -> tuple[bool, request_pb2.Credit | None]:
-        """Process an answer. Return whether there is something new to read, and what to grant.
+        """Process a reply. Return whether there is something new to read, and what to grant.
 
-        Raises `Refused(INTERNAL)` for an answer that does not fit the request.
+        Raises `Refused(INTERNAL)` for a reply that does not fit the request.
         """
         grant, news = None, True
         content = reply.WhichOneof("content")
@@ -212,12 +212,12 @@ class Exchange:
         return news or reply.last, grant
 
     def _note_attempt(self, attempt: int) -> None:
-        """Keep to the attempt whose log comes: after a lost connection, another one may be the last."""
+        """Stay with the attempt whose log arrives: after a lost connection, another one may be the last."""
         if attempt and attempt != self._attempt:
             self.request.follow_log.attempt = self._attempt = attempt
 
     def take(self) -> tuple[Item | None, request_pb2.Credit | None]:
-        """Return the next answer, and what to grant now that it was read."""
+        """Return the next reply, and what to grant now that it was read."""
         if not self.items:
             return None, None
         item = self.items.popleft()
@@ -273,6 +273,6 @@ def _stderr_bytes(item: Item) -> int:
 
 
 def _by_mark(reports: request_pb2.Reports) -> dict[_Mark, request_pb2.Report]:
-    """Return the reports by what tells them apart: each attempt has one for its start, one for its end, and one for each reason to wait."""
+    """Return the reports by their identity: each attempt has one for its start, one for its end, and one for each reason to wait."""
     # An older worker does not number its one attempt, and may be upgraded between two attempts at the request.
     return {((key := report.key).owner, key.id, report.attempt or 1, report.state, report.waits_for): report for report in reports.reports}

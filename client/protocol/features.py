@@ -1,4 +1,4 @@
-"""What a worker must be able to do for a request: one that is older would refuse it without a reason, or misread it."""
+"""The features that a worker needs for a request: an older one would refuse it without a reason, or misread it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _IN_PARTS = frozenset({"stage", "commit", "unstage", "add_schedule"})
 
 
 def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
-    """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
+    """Refuse what the worker would not understand or would misread: without `rerun`, it would see a job without a program."""
     try:
         _check(request, hello)
     except Refused as refused:

@@ -1,8 +1,8 @@
-"""How much a worker may send before the reader has read what came: windows for messages and for bytes. Knows no message and no socket.
+"""How much a worker may send before the reader has read what arrived: windows for messages and for bytes. Knows no message and no socket.
 
-Both windows start over with each attempt, from what waits for the consumer: only what was kept counts.
-A whole window is granted when a stream is requested, and half a window again as its consumer reads: a slow reader delays only its own
-stream, and the worker never waits for a fast one.
+Both windows start over with each attempt, from what waits for the consumer: only what was kept counts. A whole window is granted when a
+stream is requested, and half a window again as its consumer reads: a slow reader delays only its own stream, and the worker never waits for
+a fast one.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class MessageWindow:
         return self._granted
 
     def received(self) -> None:
-        """Count a message that came and waits for its consumer."""
+        """Count a message that arrived and waits for its consumer."""
         self._granted -= 1
         self._held += 1
 
     def taken(self) -> int:
-        """Count a message that its consumer read, and return what to grant now, mostly 0."""
+        """Count a message that its consumer read, and return what to grant now, usually 0."""
         self._held -= 1
         grant = self._size - self._held - self._granted
         if grant < self._size // 2:
@@ -46,9 +46,9 @@ class MessageWindow:
 
 
 class ByteWindow:
-    """Credit for a log, kept as positions in it, so that bytes that come twice are counted once.
+    """Credit for a log, kept as positions in it, so that bytes that arrive twice are counted once.
 
-    `often`: it is granted also after a number of small pieces, so that the worker goes on to send each at once.
+    `often`: credit is also granted after a number of small pieces, so that the worker keeps sending each at once.
     """
 
     __slots__ = ("_granted_upto", "_pieces", "_size", "_taken_upto", "often", "reached")
@@ -69,7 +69,7 @@ class ByteWindow:
         return self._granted_upto - self.reached
 
     def taken(self, size: int) -> int:
-        """Count a piece that its consumer read, and return how many bytes to grant now, mostly 0."""
+        """Count a piece that its consumer read, and return how many bytes to grant now, usually 0."""
         self._taken_upto += size
         self._pieces += 1
         grant = self._taken_upto + self._size - self._granted_upto

@@ -1,4 +1,4 @@
-"""The limits that a worker states in its answer to `hello`, checked before a request is sent: what is too large never leaves. Pure."""
+"""The limits that a worker states in its reply to `hello`, checked before a request is sent: what is too large is never sent. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_request(raw: bytes, limits: request_pb2.Limits) -> None:
 
 
 def check_frame(frame: bytes, verb: str, limits: request_pb2.Limits) -> None:
-    """Refuse a message for which the worker would close the connection, and refuse other requests on it with this one."""
+    """Refuse a message for which the worker would close the connection, which would affect other requests on it."""
     most = limits.other_message_bytes
     if most and len(frame) > most and verb not in _LARGE_VERBS:
         raise Refused(

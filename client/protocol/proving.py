@@ -1,4 +1,4 @@
-"""How a request is signed for a daemon: with a root over its jobs, and for how long, as far as the daemon can check that."""
+"""How a request is signed for a daemon: whether by a root over its jobs, and until when, as far as the daemon supports that."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def prove(
 
 
 def _lasts_us(request: request_pb2.Request) -> int:
-    """Return for how long a request that is no start is good; 0: for ever."""
+    """Return for how many microseconds a request other than a start is valid; 0: for ever."""
     verb = request.WhichOneof("verb")
     if verb == "change_schedule" and request.change_schedule.run_now:
         return START_LASTS_US
@@ -64,7 +64,7 @@ def _rooted(start: request_pb2.Start) -> signature.Rooted:
 
 
 def _retries_last_us(spec: job_pb2.JobSpec) -> int:
-    """Return how much later the last of its attempts may start, because of what lies between them and as far as they are limited."""
+    """Return how many microseconds later the last of its attempts may start, given the limits and delays of those before."""
     delay_ms, all_ms = float(spec.retry.delay_ms), 0.0
     for _ in range(min(spec.retry.max, MOST_RETRIES)):
         all_ms += min(LONGEST_DELAY_MS, delay_ms) + min(LONGEST_DURATION_MS, spec.time_limit_ms)
@@ -73,7 +73,7 @@ def _retries_last_us(spec: job_pb2.JobSpec) -> int:
 
 
 def good_until_us(wanted: Iterable[job_pb2.JobSpec], now_us: int) -> int:
-    """Return until when a start of jobs is good: for a while after the last attempt at one of them may start, or not after that."""
+    """Return until when a start is valid: for a while after the last attempt at one of its jobs may start, or its latest start."""
     latest_us = now_us
     not_after_us = retries_us = 0
     for spec in wanted:

@@ -1,10 +1,10 @@
-"""Whether the other side still gives signs of life, for somebody who waits for it and looks on. Pure: times and counts are passed in.
+"""Whether the other side still responds, for a user who waits and looks on. Pure: times and counts are passed in.
 
-A connection that was cut says nothing, and a process that hangs says nothing either; the heartbeats of ZeroMQ notice the one after half a
-minute, and the other never, as they are answered by another thread. So what is quiet is asked, once after each `patience`, for something
-that is answered at once. Whatever comes is a sign, not only that answer. One question is enough: nothing more is asked while it is open.
+A connection that was cut is silent, and so is a process that hangs; the heartbeats of ZeroMQ detect the former after half a minute, and the
+latter never, because another thread answers them. So a quiet peer is probed, once per `patience`, with a request that is answered at once.
+Anything that arrives counts as a sign of life, not only that reply. One probe is enough: no other is sent while it is open.
 
-Who was suspended itself, or had other things to do, has heard nothing because it did not listen: then the wait begins anew.
+A client that was suspended itself, or busy, has heard nothing because it did not listen: then the wait starts anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORGOTTEN = 60
 
 
 class Sign(enum.Enum):
-    """What follows from a look."""
+    """The result of a look."""
 
     NOTHING = enum.auto()
     # Ask for a sign of life.
@@ -34,12 +34,12 @@ class Sign(enum.Enum):
 
 
 def always() -> bool:
-    """Return that somebody looks on."""
+    """Return True: somebody looks on."""
     return True
 
 
 class Pulse:
-    """The signs of one connection. `patience`: the seconds without a sign until that is said, and the quiet ones until it is asked."""
+    """The signs of life on one connection. `patience`: the seconds of silence until that is reported, and those until a probe."""
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
@@ -54,10 +54,10 @@ class Pulse:
         self._back_at: float | None = None
 
     def look(self, now: float, heard: int, *, waits: bool, is_moving: Callable[[], bool], looks_on: Callable[[], bool] = always) -> Sign:
-        """Return what to do now. `heard`: how many messages came so far; `waits`: there is a connection, and something to wait for on it.
+        """Return what to do now. `heard`: how many messages have arrived; `waits`: there is a connection, and something to wait for on it.
 
-        `looks_on` is asked when something is due: whether anybody would see what is said. `is_moving` is asked before anything is said:
-        bytes still come or are still taken, if slowly.
+        `looks_on` is called when something is due: whether anybody would see a report. `is_moving` is called before a report: bytes still
+        arrive or are still acknowledged, if slowly.
         """
         away, self._looked_at = now - self._looked_at, now
         if heard != self._heard or not (waits and self._is_on):
@@ -77,17 +77,17 @@ class Pulse:
         return Sign.SILENT
 
     def due_at(self) -> float | None:
-        """Return when to look again even if nothing comes; None: never."""
+        """Return when to look again even if nothing arrives; None: never."""
         if not self._is_on or self.is_silent:
             return None
         return self._heard_at + self.patience if self._asked_at is None else self._asked_at + self._wait
 
     def silent_for(self, now: float) -> float:
-        """Return for how many seconds nothing came."""
+        """Return for how many seconds nothing has arrived."""
         return now - self._heard_at
 
     def _begin(self, now: float, heard: int, *, waits: bool) -> Sign:
-        """Note a sign, or that none is expected: about a lost connection others speak."""
+        """Note a sign of life, or that none is expected: lost connections are reported elsewhere."""
         is_back = self.is_silent and heard != self._heard
         if is_back:
             self._note_back(now)

@@ -2,8 +2,8 @@
 
 A subscription requests a grant, subscribes to its topic, and replays the events between its cursor and the head. Then it is live.
 
-- What was published while it could not hear shows as a hole in the grant's count, in a heartbeat with a higher count, or in a `ready`
-  with a later head: `doubted`. It replays after its cursor. What comes live meanwhile is held back until that is done.
+- What was published while it was not subscribed shows as a gap in the grant's count, a heartbeat with a higher count, or a `ready`
+  with a later head: `doubted`. It replays after its cursor. Live events are held back until that is done.
 - A grant that may be gone (another run of the worker, a new connection of the event socket, silence) is replaced by a new one.
 - An event at or before the cursor was delivered already and is dropped.
 - A reader that reads nothing costs a bounded number of events: further ones are dropped here and replayed when there is room.
@@ -27,7 +27,7 @@ _EVENTS_A_REPLAY = 1000
 
 
 class Phase(enum.Enum):
-    """Where a subscription is."""
+    """The state of a subscription."""
 
     # Without a grant.
     ASKING = enum.auto()
@@ -40,7 +40,7 @@ class Phase(enum.Enum):
 
 
 class Input(enum.Enum):
-    """What moves it."""
+    """What changes the state."""
 
     GRANTED = enum.auto()
     CAUGHT_UP = enum.auto()
@@ -66,7 +66,7 @@ TABLE = {
 
 
 class Subscription:
-    """One reader's position in the news. `topic` is what the event socket is to be subscribed to; empty without a grant."""
+    """One reader's position in the events. `topic`: the topic for the event socket; empty without a grant."""
 
     def __init__(self, wanted: event_pb2.Filter, after: event_pb2.Cursor | None = None) -> None:
         """`after` None: from now on."""
@@ -95,21 +95,21 @@ class Subscription:
 
     @property
     def granted(self) -> bool:
-        """Whether there is a grant: whatever happens from here on will be told."""
+        """Whether there is a grant: everything that happens from here on will be delivered."""
         return self.phase in (Phase.CATCHING_UP, Phase.LIVE)
 
     @property
     def heard(self) -> bool:
-        """Whether something has come on the topic of the present grant: news get through."""
+        """Whether something has arrived on the topic of the present grant, so that events get through."""
         return self._count is not None
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether there is nothing to take, and nothing to be asked for, as far as is known."""
+        """Whether there is nothing to take, and nothing to be requested, as far as is known."""
         return self.phase is Phase.LIVE and not self._waiting
 
     def look_again(self) -> None:
-        """Ask for what has happened up to now, as if something had been missed."""
+        """Request what has happened up to now, as if something had been missed."""
         if self.granted:
             self._doubt()
 
@@ -143,7 +143,7 @@ class Subscription:
     # --- what came
 
     def receive(self, reply: request_pb2.Reply) -> None:
-        """Process the answer to the last `request`."""
+        """Process the reply to the last `request`."""
         if reply.HasField("subscribe") and self.phase is Phase.ASKING:
             self._receive_grant(reply.subscribe)
         elif reply.HasField("replay") and self.phase is Phase.CATCHING_UP:

@@ -1,6 +1,6 @@
-"""The standard input of a job on its way to the worker: what may be read of it, and what is to be sent. Knows no message and no descriptor.
+"""The standard input of a job on its way to the worker: how much may be read, and what is to be sent. Knows no message and no descriptor.
 
-Bytes are kept until the worker has them for certain, so that after a lost connection they are sent again from where the worker is. That is
+Bytes are kept until the worker has acknowledged them, so that after a lost connection they are sent again from where the worker is. That is
 never more than the worker allows, at most a window of 4 MiB.
 """
 
@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 class Feeding:
     """One input, across any number of attempts. Offsets count from its first byte.
 
-    `continues`: somebody else may have sent the first bytes, and it begins where the worker is.
+    `continues`: another feeder may have sent the first bytes, and it begins where the worker is.
     """
 
     __slots__ = ("_continues", "_is_ended", "_is_last_sent", "_kept", "_limit", "_most_bytes", "_read", "_sent", "hash", "seal")
@@ -46,12 +46,12 @@ class Feeding:
 
     @property
     def reached(self) -> int:
-        """Before which offset the worker has all bytes, as far as it has said."""
+        """The offset before which the worker has acknowledged all bytes."""
         return self._kept[0][0] if self._kept else self._read
 
     @property
     def limit(self) -> int:
-        """Before which offset bytes may be sent; 0 if nothing may be sent now."""
+        """The offset before which bytes may be sent; 0 if none may be sent now."""
         return self._limit
 
     @property
@@ -65,7 +65,7 @@ class Feeding:
         return 0 if self._is_ended else max(0, min(self._limit - self._read, self._most_bytes))
 
     def add(self, data: bytes) -> None:
-        """Take bytes that were read; none at all are the end."""
+        """Add bytes that were read; empty bytes are the end."""
         if not data:
             self._is_ended = True
             return
@@ -75,17 +75,17 @@ class Feeding:
         self._read += len(data)
 
     def be_sealed(self) -> None:
-        """Hash what is read from now on, as all of it passes through a broker."""
+        """Hash what is read from now on: all of it passes through a broker."""
         self.hash = self.hash or RunningHash()
 
     def begin(self, most_bytes: int) -> None:
-        """Begin an attempt, in which a piece may have so many bytes."""
+        """Begin an attempt, in which a piece may have this many bytes."""
         self._most_bytes = most_bytes
         self._limit = 0
         self._is_last_sent = False
 
     def allow(self, reached: int, limit: int) -> None:
-        """Note that the worker has all bytes before `reached`, and takes those before `limit`.
+        """Note that the worker has all bytes before `reached`, and accepts those before `limit`.
 
         Raises `Refused(INTERNAL)` if it has more than were sent, or less than it had.
         """
@@ -100,7 +100,7 @@ class Feeding:
         self._limit = limit
 
     def next(self) -> Piece | None:
-        """Return what to send next, once; None if that is nothing now."""
+        """Return the next piece to send, once; None if there is none now."""
         if not self._limit or self._is_last_sent:
             return None
         for start, data in self._kept:

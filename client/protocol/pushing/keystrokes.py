@@ -56,11 +56,11 @@ class Keystrokes:
         self._sizes = [size]
 
     def redraw(self) -> None:
-        """Have the programs of the job draw everything again, at the beginning of each attempt."""
+        """Make the programs of the job redraw the screen at the beginning of each attempt."""
         self._redraws = True
 
     def begin(self, most_bytes: int) -> None:
-        """Begin an attempt, in which a piece may have so many bytes."""
+        """Begin an attempt, in which a piece may have this many bytes."""
         self.lost += self._sent - self._reached
         self._sent = self._reached = self._limit = 0
         self._most_bytes = most_bytes
@@ -81,7 +81,7 @@ class Keystrokes:
         self._limit = limit
 
     def next(self) -> Piece | None:
-        """Return what to send next, once; None if that is nothing now."""
+        """Return the next piece to send, once; None if there is none now."""
         size = min(len(self._unsent), self._limit - self._sent, self._most_bytes)
         if size <= 0:
             return None

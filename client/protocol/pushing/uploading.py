@@ -27,7 +27,7 @@ class Uploading:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the worker has said in this attempt how far it is."""
+        """Whether the worker has said in this attempt how much it has."""
         return self._limit > 0
 
     @property
@@ -42,18 +42,18 @@ class Uploading:
         self.position = end
 
     def begin(self, most_bytes: int) -> None:
-        """Begin an attempt, in which a piece may have so many bytes."""
+        """Begin an attempt, in which a piece may have this many bytes."""
         self._most_bytes = most_bytes
         self._limit = 0
         self._pending.clear()
 
     def allow(self, reached: int, limit: int) -> None:
-        """Note that the worker has all bytes before `reached`, and takes those before `limit`."""
+        """Note that the worker has all bytes before `reached`, and accepts those before `limit`."""
         # Another client may send the same content, and be further.
         if not self._limit or reached > self.position:
             self.position = reached
         self._limit = limit
 
     def next(self) -> Piece | None:
-        """Return what to send next, once; None if that is nothing now."""
+        """Return the next piece to send, once; None if there is none now."""
         return self._pending.popleft() if self._pending else None
