@@ -13,8 +13,8 @@ EMBEDDED = "embedded"
 class Context(NamedTuple):
     """A worker to use. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker.
 
-    `notes`: sentences about a private worker that was started just now. `of_job`: this process is part of a job that it runs, and
-    `identity_path` is the file of the job's own key.
+    `notes`: sentences about a private worker that was just started. `of_job`: this process is part of a job of that worker, and
+    `identity_path` is the job's own key file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The addresses of a host name, looked up without blocking: getaddrinfo(3) may take as long as name servers do not answer.
+"""The addresses of a host name, looked up without blocking: getaddrinfo(3) may block while name servers do not respond.
 
 libzmq tries one address of a name. Here each is tried, in the order of the resolver (RFC 6724), and looked up again after each round.
 """
@@ -33,7 +33,7 @@ class Resolution:
             raise
 
     def answer(self) -> tuple[list[str], str] | None:
-        """Return the endpoints by address, or why there are none; None while there is no answer."""
+        """Return the endpoints by address, or why there are none; None while the lookup is in progress."""
         try:
             os.eventfd_read(self.fd)
         except BlockingIOError:

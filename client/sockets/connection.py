@@ -1,8 +1,8 @@
 """The connection of a client that blocks: its traffic (traffic.py), and the one place where it waits.
 
-Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at
-the same time gets a RuntimeError: give each thread its own connection. A signal handler may raise, as KeyboardInterrupt does, and the
-connection stays usable; and it may call while another call waits, which then looks again for what it waits for: see signal_guard.py.
+Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at the
+same time gets a RuntimeError: give each thread its own connection. A signal handler may raise, as for KeyboardInterrupt, and the connection
+stays usable; it may also use the connection while another call waits, which then checks again what it waits for: see signal_guard.py.
 
 `connect_timeout` limits the wait for the first handshake. If the connection is lost later, the caller decides how long to wait for it;
 unanswered requests are then repeated, see conversation.py.
@@ -87,7 +87,7 @@ class Connection:
 
     @property
     def endpoint(self) -> str:
-        """The endpoint of the worker; another one after the worker was revived at it."""
+        """The endpoint of the worker; it may change when the worker is restarted."""
         return self._traffic.endpoint
 
     @property
@@ -97,9 +97,9 @@ class Connection:
 
     @property
     def patience(self) -> float | None:
-        """After how many seconds without a sign of the worker `notice` is called while a caller waits; None: not before it is lost.
+        """After how many seconds without a response `notice` is called while a caller waits; None: not before the connection is lost.
 
-        So often it is asked for one, unless something else comes.
+        The worker is probed as often, unless something else arrives.
         """
         return self._traffic.patience
 
@@ -109,7 +109,7 @@ class Connection:
 
     @property
     def looks_on(self) -> Callable[[], bool]:
-        """Asked before `notice` is called about a silence: whether anybody would see it. Otherwise nobody is asked for a sign either."""
+        """Called before `notice` about a silence: whether anybody would see it. Otherwise the worker is not probed either."""
         return self._traffic.looks_on
 
     @looks_on.setter
@@ -118,41 +118,41 @@ class Connection:
 
     @property
     def is_silent(self) -> bool:
-        """Whether `notice` was called with that the worker gives no sign, and has not heard of any since."""
+        """Whether `notice` was called because the worker does not respond, and it has not responded since."""
         return self._traffic.is_silent
 
     # --- requests
 
     def ask(self, request: request_pb2.Request) -> Exchange:
-        """Begin an exchange and return it; the request's `id` is filled in, and it is sent once `hello` is answered. Never waits."""
+        """Start an exchange and return it; the request's `id` is filled in, and it is sent once `hello` is answered. Never waits."""
         with self._enter():
             exchange = self._traffic.ask(request, time.monotonic())
             self._traffic.flush()
         return exchange
 
     def take(self, exchange: Exchange) -> Item | None:
-        """Return the next answer that came, a `Reply` or a `Chunk`, or None; grants more to a stream. Never waits."""
+        """Return the next reply that arrived, a `Reply` or a `Chunk`, or None; grants more to a stream. Never waits."""
         with self._enter():
             item = self._traffic.take(exchange)
             self._traffic.flush()
         return item
 
     def feed(self, exchange: Exchange, data: bytes) -> None:
-        """Send bytes of a job's standard input, at most as many as `exchange.feeding` has room for; none are its end. Never waits."""
+        """Send bytes of standard input, at most as many as `exchange.feeding` has room for; empty bytes are its end. Never waits."""
         with self._enter():
             self._traffic.feed(exchange, data)
             self._traffic.flush()
 
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:
-        """Give the terminal at which an exchange types this size. Never waits."""
+        """Set the size of the terminal at which an exchange types. Never waits."""
         with self._enter():
             self._traffic.resize(exchange, size)
             self._traffic.flush()
 
     def next(self, exchange: Exchange, deadline: float | None = None) -> Item | None:
-        """Wait for the next answer and return it; None when the exchange has ended.
+        """Wait for the next reply and return it; None when the exchange has ended.
 
-        `deadline` is on `time.monotonic`. Raises what was refused, and TimeoutError when the deadline has passed.
+        `deadline` is on `time.monotonic`. Raises the refusal, and TimeoutError when the deadline has passed.
         """
         with self._enter():
             item = self._traffic.take(exchange)
@@ -170,7 +170,7 @@ class Connection:
         return None
 
     def call(self, request: request_pb2.Request, deadline: float | None = None) -> Item:
-        """Send a request and return its one answer. Raises as `next` does."""
+        """Send a request and return its one reply. Raises as `next` does."""
         exchange = self.ask(request)
         try:
             item = self.next(exchange, deadline)
@@ -190,7 +190,7 @@ class Connection:
             self._traffic.flush()
 
     def hello(self, deadline: float | None = None) -> request_pb2.HelloReply:
-        """Return what the worker said about itself; connects if necessary. Raises as `next` does."""
+        """Return the worker's reply to `hello`; connects if necessary. Raises as `next` does."""
         known = self._traffic.conversation.hello
         if known is not None:
             return known
@@ -202,7 +202,7 @@ class Connection:
     # --- news
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Handle a subscription from now on; after each `pump`, `subscription.take` returns its events."""
+        """Process a subscription from now on; after each `pump`, `subscription.take` returns its events."""
         with self._enter():
             self._traffic.subscribe(subscription, time.monotonic())
             self._traffic.flush()
@@ -219,7 +219,7 @@ class Connection:
 
     @contextmanager
     def waits_for(self, purpose: Purposeful) -> Iterator[None]:
-        """Say meanwhile what the caller waits for."""
+        """Show what the caller waits for in the block."""
         before, self.purpose = self.purpose, purpose
         try:
             yield
@@ -228,7 +228,7 @@ class Connection:
 
     @contextmanager
     def looks_at(self, jobs: Callable[[], Iterable[JobKey]]) -> Iterator[None]:
-        """Ask a broker meanwhile about the workers of these jobs too, one after the other, while `patience` is set."""
+        """Query a broker in the block about the workers of these jobs too, one after the other, while `patience` is set."""
         before, self._traffic.looked_at = self._traffic.looked_at, jobs
         try:
             yield
@@ -238,7 +238,7 @@ class Connection:
     # --- readers
 
     def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
-        """End this with the next call after its reader was freed."""
+        """End this with the next call after its reader was garbage-collected."""
         self._traffic.belongs_to(what, reader)
 
     # --- the one place that waits
@@ -253,17 +253,17 @@ class Connection:
             return self._pump(deadline, wake_fds)
 
     def relay(self, line: Line, wake_fds: Sequence[int]) -> bool:
-        """Pass on what is typed and what comes to be shown until anything else happens. Return False, at once, if only `pump` can go on.
+        """Forward typed input and output until anything else happens. Return False, at once, if only `pump` can continue.
 
-        Afterwards call `pump(0)`, for what else it may be. One of `wake_fds` is readable when a signal came: the caller records them.
+        Afterwards call `pump(0)` for anything else. One of `wake_fds` is readable when a signal arrived: the caller records them.
         """
         with self._enter():
             return relay(self._traffic, self._guard, line, wake_fds)
 
     def pour(self, shown: Mapping[Exchange, Show], wake_fds: Sequence[int], deadline: float | None) -> bool:
-        """Show the chunks of these exchanges until anything else happens. Return False, at once, if only `pump` can go on.
+        """Show the chunks of these exchanges until anything else happens. Return False, at once, if only `pump` can continue.
 
-        Afterwards call `pump(0)`, for what else it may be.
+        Afterwards call `pump(0)` for anything else.
         """
         with self._enter():
             return pour(self._traffic, self._guard, shown, wake_fds, (deadline, self._shown()))
@@ -322,7 +322,7 @@ class Connection:
             is_due = True
 
     def _tell(self) -> tuple[bool, bool]:
-        """Report what happened to the connection and revive a lost one, which may both take long.
+        """Report what happened to the connection and restart the worker of a lost one, which may both take long.
 
         Return whether there was anything to report, and whether the endpoint changed.
         """

@@ -1,6 +1,6 @@
 """The event socket and its subscriptions. The socket is created with the first subscription.
 
-Decides nothing about events: that is subscription.py. This module sends its requests, subscribes to topics and passes news on.
+Decides nothing about events: subscription.py does. This module sends its requests, subscribes to topics and passes events on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MESSAGES_A_TURN = 256
 
 
 class _Reader:
-    """A subscription, with the request that it waits for and the topic that the socket is subscribed to for it."""
+    """A subscription, with its pending request and the topic that the socket is subscribed to for it."""
 
     __slots__ = ("exchange", "heard_at", "subscription", "topic")
 
@@ -60,7 +60,7 @@ class EventSocket:
         return [key for subscription in self._readers for key in subscription.jobs]
 
     def add(self, subscription: Subscription, now: float) -> None:
-        """Handle a subscription from now on."""
+        """Process a subscription from now on."""
         self._readers[subscription] = _Reader(subscription, now)
 
     def remove(self, subscription: Subscription) -> None:
@@ -73,7 +73,7 @@ class EventSocket:
             self._set_topic(reader)
 
     def end(self, refused: Refused) -> bool:
-        """End all subscriptions, as no worker can be reached. Return whether there was any."""
+        """End all subscriptions, because no worker can be reached. Return whether there was any."""
         ended = bool(self._readers)
         for reader in self._readers.values():
             self._drop_request(reader)
@@ -99,7 +99,7 @@ class EventSocket:
     # --- what happens
 
     def greeted(self, greeted: Greeted, event_endpoint: str) -> None:
-        """Note which worker the conversation reached, and where it publishes."""
+        """Note which worker the conversation reached, and its event endpoint."""
         if event_endpoint != self._endpoint:
             self.monitored.close()
             self._endpoint = event_endpoint
@@ -112,7 +112,7 @@ class EventSocket:
                 reader.subscription.grant_lost()
 
     def answered(self, exchange: Exchange) -> bool:
-        """Process an answer to a request of a subscription, and return whether it was one."""
+        """Process a reply to a request of a subscription, and return whether it was one."""
         reader = self._by_exchange.get(exchange)
         if reader is None:
             return self._answered_unwanted(exchange)
@@ -126,7 +126,7 @@ class EventSocket:
         return True
 
     def turn(self, now: float) -> bool:
-        """Receive what came and send what is due. Return whether anything came or ended."""
+        """Receive what arrived and send what is due. Return whether anything arrived or ended."""
         if not self._readers and self.monitored.is_idle:
             return False
         came = self._hear(now)
@@ -153,7 +153,7 @@ class EventSocket:
         return came
 
     def due_at(self) -> float | None:
-        """Return when `turn` has something to do even if nothing comes."""
+        """Return when `turn` has something to do even if nothing arrives."""
         times = [reader.heard_at + _SILENCE_SECONDS for reader in self._readers.values() if reader.subscription.phase is Phase.LIVE]
         due_at = self.monitored.due_at()
         if due_at is not None:
@@ -249,5 +249,5 @@ class EventSocket:
 
 
 def locate(event_endpoint: str, endpoint: str) -> str:
-    """Return where events are published; a host of "*" is the host of `endpoint`."""
+    """Return the event endpoint; a host of "*" is replaced by the host of `endpoint`."""
     return event_endpoint.replace("*", host_of(endpoint), 1)

@@ -1,6 +1,6 @@
-"""Logs on their way to where they are shown: a connection passes on what comes of them while nothing else happens.
+"""The fast path for logs being shown: a connection forwards their chunks while nothing else happens.
 
-They may be long, so this is short: no state of the connection is looked at for each chunk.
+Logs may be long, so this is short: no state of the connection is checked for each chunk.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Show = Callable[[bytes | memoryview], bool]
 def pour(
     traffic: Traffic, guard: SignalGuard, shown: Mapping[Exchange, Show], wake_fds: Sequence[int], due: Sequence[float | None]
 ) -> bool:
-    """See `Connection.pour`; `due`: when it ends. Signals are let through, except while something of the connection changes."""
+    """See `Connection.pour`; `due`: when it ends. Signals are handled, except while something of the connection changes."""
     # What has come before is for the reader of the output: nothing signals it again.
     if not traffic.is_calm or any(exchange.items for exchange in shown):
         return False
@@ -56,7 +56,7 @@ def _pour(traffic: Traffic, guard: SignalGuard, shown: Mapping[Exchange, Show], 
 
 
 def _empty(traffic: Traffic, guard: SignalGuard, exchange: Exchange, show: Show) -> bool:
-    """Show the chunks that came, and return whether that was all that came, and more could be shown."""
+    """Show the chunks that arrived, and return whether that was all, and more could be shown."""
     while exchange.items:
         # One at a time: what is taken is granted anew.
         guard.hold_signals_back()

@@ -1,4 +1,4 @@
-"""Joining with a token: one request over a connection with the temporary key. Knows neither contexts nor files."""
+"""Join with a token: one request over a connection with the temporary key. Knows neither contexts nor files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .connection import Connection
 
 
 class Membership(NamedTuple):
-    """What one is to the worker or broker that one has joined."""
+    """The membership at a worker or broker that was joined."""
 
     name: str
     role: str
 
 
 def pair(token: Token, own: Identity, name: str) -> Membership:
-    """Become a member with a token; `name` is used if the token leaves that open. The same again has the same result.
+    """Become a member with a token; `name` is used if the token does not set one. Repeating it has the same result.
 
     Raises Refused: why the token is not valid, or why there is no connection.
     """

@@ -1,7 +1,6 @@
-"""The request socket, a DEALER: carries the frames of the conversation, and tells it and the user what becomes of the connection.
+"""The request socket, a DEALER: carries the frames of the conversation, and reports changes of the connection to it and to the user.
 
-Decides nothing about requests: that is conversation.py. When a new connection is tried is decided by backoff.py and
-connecting/monitored_socket.py.
+Decides nothing about requests: conversation.py does. backoff.py and monitored_socket.py decide when to reconnect.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _MORE_FOLLOWS = zmq.SNDMORE | zmq.DONTWAIT
 
 
 class Tidings(NamedTuple):
-    """What the user is told of the connection, in sentences, and whether it was lost and may need to be revived."""
+    """Messages for the user about the connection, and whether it was lost and may need a restart of the worker."""
 
     sentences: Sequence[str]
     lost: bool
@@ -62,7 +61,7 @@ class RequestSocket:
             self.monitored.open(self._context, endpoint, now)
 
     def receive(self) -> Iterator[Happened]:
-        """Receive messages, as many as are good for one turn, and iterate over what happened by each before the next is received."""
+        """Receive messages, at most as many as fit into one turn, and yield the result of each before the next is received."""
         socket = self.monitored.socket
         for _ in range(_MESSAGES_A_TURN):
             if socket is None or not readable(socket):
@@ -74,7 +73,7 @@ class RequestSocket:
             yield from self._conversation.receive(first.bytes, b"" if last is first else last.buffer)
 
     def back_off(self, now: float) -> None:
-        """Close the connection and try again later if the worker refused it as one too many."""
+        """Close the connection and retry later if the worker refused it as one too many."""
         refused = self._conversation.room.turned_away
         if refused is None:
             return
@@ -86,7 +85,7 @@ class RequestSocket:
         self._conversation.lost()
 
     def seek_room(self, now: float) -> None:
-        """Ask again for what found no room, if it is time."""
+        """Repeat requests that were refused for lack of room, if it is time."""
         postponed = self._conversation.room.postponed
         if postponed and self._no_room.until is None:
             if self._no_room.begin(now):
@@ -95,7 +94,7 @@ class RequestSocket:
             self._conversation.ask_again()
 
     def greeted(self) -> None:
-        """Note that the worker answered `hello`, and not that there is one connection too many."""
+        """Note that the worker answered `hello` without refusing one connection too many."""
         self.backoff.end()
         self._no_room.end()
         if self._told_lost:
@@ -108,7 +107,7 @@ class RequestSocket:
         self._told_problem = problem
 
     def tell(self, sentence: str) -> None:
-        """Have the user told a sentence about the connection."""
+        """Add a message about the connection for the user."""
         self._sentences.append(sentence)
 
     def watch(self, now: float) -> Refused | None:
@@ -135,7 +134,7 @@ class RequestSocket:
         return refusal
 
     def flush(self) -> None:
-        """Send what the conversation has to send, as far as it goes without waiting."""
+        """Send what the conversation has to send, as far as possible without waiting."""
         self._unsent.extend(self._conversation.outgoing())
         if not self._unsent:
             return
@@ -161,7 +160,7 @@ class RequestSocket:
         return self.monitored.up and not self._unsent and not self._conversation.has_outgoing
 
     def take_tidings(self) -> Tidings:
-        """Return what is to be told, once."""
+        """Return the messages, once."""
         if not (self._sentences or self._lost):
             return _NO_TIDINGS
         tidings = Tidings(self._sentences, self._lost)
@@ -175,7 +174,7 @@ class RequestSocket:
         self._conversation.repair()
 
     def due_at(self) -> float | None:
-        """Return when `watch` or `open` has something to do even if nothing comes."""
+        """Return when `watch` or `open` has something to do even if nothing arrives."""
         return min(filter(None, (self.backoff.until, self._no_room.until, self.monitored.due_at())), default=None)
 
     def waited_on(self) -> list[tuple[zmq.Socket[bytes] | int, int]]:

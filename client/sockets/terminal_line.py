@@ -1,7 +1,7 @@
-"""A keyboard and a screen here, and a job at the other end: a connection passes bytes between them while nothing else happens.
+"""The fast path between a keyboard and a screen here and a job there: a connection forwards bytes while nothing else happens.
 
-Knows no terminal. Somebody types, and waits to see it, so this is short: no deadline, no signal and no state of the connection is looked
-at for each key.
+Knows no terminal. A person types and waits for the echo, so this is short: no deadline, no signal and no state of the connection is checked
+for each key.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from .waiting.signal_guard import SignalGuard
 
 
 class Line(Protocol):
-    """What is typed here, and what comes to be shown."""
+    """The input here, and the output to be shown."""
 
     @property
     def keys(self) -> int:
-        """The descriptor that is readable when something was typed."""
+        """The descriptor that is readable when there is input."""
         ...
 
     @property
     def input(self) -> Exchange:
-        """The exchange in which it is sent."""
+        """The exchange over which input is sent."""
         ...
 
     @property
     def output(self) -> Exchange:
-        """The exchange in which comes what is to be shown."""
+        """The exchange over which output arrives."""
         ...
 
     def typed(self) -> bytes | None:
-        """Return what was typed, at most as much as `input` has room for; None if something else is to be done first."""
+        """Return the input, at most as much as `input` has room for; None if something else is due first."""
         ...
 
     def show(self, data: bytes | memoryview) -> bool:
-        """Show what came, and return whether more can be shown now."""
+        """Show the output, and return whether more can be shown now."""
         ...
 
     def due_at(self) -> float | None:
@@ -50,7 +50,7 @@ class Line(Protocol):
 
 
 def relay(traffic: Traffic, guard: SignalGuard, line: Line, wake_fds: Sequence[int]) -> bool:
-    """See `Connection.relay`. Signals are let through, except while something of the connection changes."""
+    """See `Connection.relay`. Signals are handled, except while something of the connection changes."""
     # What has come before is for the reader of the output: nothing signals it again.
     if not traffic.is_calm or line.output.items:
         return False

@@ -1,9 +1,9 @@
-"""The requests and events of one client, moved over its two sockets without waiting. How to wait is up to its user.
+"""The requests and events of one client, moved over its two sockets without waiting. Its user decides how to wait.
 
 A blocking client waits in poll(2) (connection.py), one on an event loop lets the loop watch (../asynchronous/loop/connection.py). Both call
-`turn` when something may have come or is due, and `flush` after each change.
+`turn` when something may have arrived or is due, and `flush` after each change.
 
-Nothing here refers to its user, so that a client that nobody holds any more is freed at once.
+Nothing here refers to its user, so that a client without references is freed at once.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from .request_socket import RequestSocket, Tidings
 
 
 class Traffic:
-    """A socket for requests, made at the first one, and one for events, made at the first subscription; both in `context`.
+    """A socket for requests, created at the first one, and one for events, created at the first subscription; both in `context`.
 
-    `private`: the worker is this user's own, which can be revived. `waits_outside`: a worker that has no room for one more connection is
-    waited for. Times are on `time.monotonic`.
+    `private`: the worker is this user's own, which can be restarted. `waits_outside`: if a worker has no room for one more connection, wait
+    for it. Times are on `time.monotonic`.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Traffic:
 
     @property
     def patience(self) -> float | None:
-        """How many seconds the worker may give no sign before whoever waits for it is told; None: however long."""
+        """After how many seconds without a response the waiting caller is told; None: never."""
         return self._pulse.patience if self._pulse is not None else None
 
     @patience.setter
@@ -83,40 +83,40 @@ class Traffic:
 
     @property
     def is_silent(self) -> bool:
-        """Whether its user was told that the worker gives no sign, and that it does again not yet."""
+        """Whether its user was told that the worker does not respond, and not yet that it does again."""
         return bool(self.silent)
 
     @property
     def silent(self) -> str:
-        """Who gives no sign, as its user was told: an endpoint, or the worker behind a broker; empty: nobody."""
+        """Who does not respond, as its user was told: an endpoint, or the worker behind a broker; empty: nobody."""
         if self._pulse is not None and self._pulse.is_silent:
             return self.endpoint
         return f"worker {self._silent_worker}" if self._silent_worker else ""
 
     @property
     def waits(self) -> bool:
-        """Whether anything can come: a request is unanswered, or there is a subscription."""
+        """Whether anything can arrive: a request is unanswered, or there is a subscription."""
         return self.conversation.waits or bool(len(self.events))
 
     # --- what its user wants
 
     def ask(self, request: request_pb2.Request, now: float) -> Exchange:
-        """Begin an exchange; see `Connection.ask`."""
+        """Start an exchange; see `Connection.ask`."""
         self._stirred = True
         exchange = self.conversation.ask(request)
         self.requests.open(self.endpoint, now)
         return exchange
 
     def take(self, exchange: Exchange) -> Item | None:
-        """Return the next answer that came, or None; a stream is granted more."""
+        """Return the next reply that arrived, or None; a stream is granted more."""
         return self.conversation.take(exchange)
 
     def feed(self, exchange: Exchange, data: bytes) -> None:
-        """Add bytes to the input that an exchange feeds; none at all are its end."""
+        """Add bytes to the input that an exchange feeds; empty bytes are its end."""
         self.conversation.feed(exchange, data)
 
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:
-        """Give the terminal at which an exchange types this size."""
+        """Set the size of the terminal at which an exchange types."""
         self.conversation.resize(exchange, size)
 
     def forget(self, exchange: Exchange) -> None:
@@ -125,7 +125,7 @@ class Traffic:
         self.conversation.forget(exchange)
 
     def subscribe(self, subscription: Subscription, now: float) -> None:
-        """Handle a subscription from now on."""
+        """Process a subscription from now on."""
         self._stirred = True
         self.events.add(subscription, now)
         self.requests.open(self.endpoint, now)
@@ -137,13 +137,13 @@ class Traffic:
         self.events.remove(subscription)
 
     def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
-        """End this at the next `flush` after its reader was freed."""
+        """End this at the next `flush` after its reader was garbage-collected."""
         weakref.finalize(reader, self._dropped.append, what).atexit = False
 
     # --- what moves it
 
     def turn(self, now: float, happened: Callable[[Exchange], None] | None = None) -> bool:
-        """Receive everything that came and send everything that is due. Return whether anything came.
+        """Receive everything that arrived and send everything that is due. Return whether anything arrived.
 
         `happened` is called with each exchange that has something new to take, or has ended.
         """
@@ -164,7 +164,7 @@ class Traffic:
         return came
 
     def hear(self, exchanges: Collection[Exchange]) -> bool:
-        """Receive everything that came. Return whether all of it was of these exchanges, and none has ended; otherwise a turn is due."""
+        """Receive everything that arrived. Return whether all of it was for these exchanges, and none ended; if not, a turn is due."""
         before = self.requests.received
         news = 0
         for what in self.requests.receive():
@@ -177,7 +177,7 @@ class Traffic:
         return not self._stirred
 
     def next_chunk(self, exchange: Exchange) -> Chunk | None:
-        """Return the next of what came, and grant more; None if there is nothing, or what comes next is no chunk."""
+        """Return the next chunk, and grant more; None if nothing has arrived, or the next reply is not a chunk."""
         if not exchange.items or not isinstance(exchange.items[0], Chunk):
             return None
         chunk = self.conversation.take(exchange)
@@ -192,7 +192,7 @@ class Traffic:
         return self._sort(failed, happened) or came
 
     def flush(self) -> None:
-        """Send what is to be sent, as far as it goes without waiting."""
+        """Send what is to be sent, as far as possible without waiting."""
         while self._dropped:
             what = self._dropped.popleft()
             if isinstance(what, Subscription):
@@ -202,7 +202,7 @@ class Traffic:
         self.requests.flush()
 
     def take_tidings(self) -> Tidings:
-        """Return what is to be reported about the connection, and forget it."""
+        """Return the messages about the connection, once."""
         return self.requests.take_tidings()
 
     def move(self, endpoint: str | None) -> bool:
@@ -224,16 +224,16 @@ class Traffic:
 
     @property
     def is_stirred(self) -> bool:
-        """Whether `turn` is to be called before the next wait: more was done since the last one than to take and to feed."""
+        """Whether `turn` must be called before the next wait: since the last one, more was done than taking and feeding."""
         return self._stirred or len(self._dropped) > 0
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing is to be done before something comes: there is a connection that is not silent, and everything was sent."""
+        """Whether nothing is due before something arrives: there is a connection that is not silent, and everything was sent."""
         return self.requests.is_calm and not self.is_stirred and not self.is_silent
 
     def due_at(self) -> float | None:
-        """Return when `turn` has something to do even if nothing comes."""
+        """Return when `turn` has something to do even if nothing arrives."""
         pulse_at = self._pulse.due_at() if self._pulse is not None else None
         return min(filter(None, (self.requests.due_at(), self.events.due_at(), pulse_at, self._inquire_at)), default=None)
 
@@ -242,11 +242,11 @@ class Traffic:
         return self.requests.waited_on() + self.events.monitored.waited_on()
 
     def is_readable(self) -> bool:
-        """Return whether something came that no descriptor tells any more, as a send or an earlier look may have consumed that."""
+        """Return whether something arrived that no descriptor signals any more, because a send or an earlier look consumed the edge."""
         return any(isinstance(what, zmq.Socket) and readable(what) for what, _ in self.waited_on())
 
     def _feel(self, pulse: Pulse, now: float) -> None:
-        """Look for a sign of the worker."""
+        """Check for a sign of life of the worker."""
 
         def is_moving() -> bool:
             known = self.requests.monitored.tcp_info()
@@ -270,7 +270,7 @@ class Traffic:
                     self._inquire(pulse.patience, now)
 
     def _inquire(self, patience: float, now: float) -> None:
-        """Ask a broker about the next of their workers, if it is time to: what comes is a sign of the broker, and not of each of them."""
+        """Query a broker about the next of its workers, if it is time: replies are signs of life of the broker, not of each worker."""
         if self._inquire_at is not None and now < self._inquire_at:
             return
         is_first, self._inquire_at = self._inquire_at is None, now + patience
@@ -281,7 +281,7 @@ class Traffic:
         return [*map(key_to_wire, self.looked_at()), *self.events.jobs]
 
     def _tell_of_worker(self) -> None:
-        """Have told what a broker says of the worker behind it. If that or the connection is lost, others speak of it."""
+        """Report what a broker says about the worker behind it. If the broker or the connection is lost, that is reported elsewhere."""
         silent, before = self.conversation.signs.silent_worker, self._silent_worker
         name = silent.name if silent is not None else ""
         if name == before or not self.looks_on():

@@ -1,7 +1,7 @@
 """Explain why there is no connection.
 
-To libzmq, a dead host, a worker with another key and a worker that refuses our key look much alike. The events of the monitor tell them
-apart; only the answer of the host itself (refused, unknown, no route) needs another attempt.
+To libzmq, a dead host, a worker with another key and a worker that refuses our key look much alike. The events of the monitor distinguish
+them; only the answer of the host itself (refused, unknown, no route) needs another attempt.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FAILS_AT_ONCE = 4
 
 
 class Sight:
-    """What the monitor saw of the other end, as counts."""
+    """What the monitor observed of the other end, as counts."""
 
     __slots__ = ("connected", "failed_handshakes", "tried_again", "unknown_name")
 
@@ -53,7 +53,7 @@ def no_connection(
 ) -> Refused:
     """Return why there was no connection within `seconds`. `private`: to this user's own worker, whose key cannot be wrong.
 
-    `is_other_port` tries whether the port is the other one of the trusted worker: that for events in place of that for requests.
+    `is_other_port` checks whether this is the other port of the trusted worker, the one for events instead of requests.
     """
     no_answer = f"no connection to {endpoint} within {seconds:g} s: "
     if private and (sight.failed_handshakes or sight.connected):
@@ -101,7 +101,7 @@ def no_events(endpoint: str, refused: Refused) -> Refused:
 def key_refused(endpoint: str, identity: Identity) -> Refused:
     """Return an explanation that this key is not accepted there.
 
-    Whether the trusted worker said so is not known: libzmq believes that of a peer that has not shown its key yet.
+    It may not come from the trusted worker: libzmq accepts a refusal from a peer that has not proven its key yet.
     """
     if identity.acts_for:
         message = "the worker does not accept the key of this job any more: the job has ended, or its owner is no longer on the roster"
@@ -115,7 +115,7 @@ def key_refused(endpoint: str, identity: Identity) -> Refused:
 
 
 def lost(endpoint: str) -> str:
-    """Return that a connection is lost, and what happens now."""
+    """Return that a connection is lost, and what happens next."""
     return f"the connection to {endpoint} is lost; waiting for it to come back (jobs continue)"
 
 
@@ -125,27 +125,27 @@ def back(endpoint: str) -> str:
 
 
 def silent(kind: str, endpoint: str, seconds: float) -> str:
-    """Return that a connection was not lost, and yet nothing comes; `kind`: a worker or a broker."""
+    """Return that a connection is not lost, but nothing arrives; `kind`: a worker or a broker."""
     return f"no sign of the {kind} at {endpoint} for {seconds:.0f} s; waiting for it (jobs continue)"
 
 
 def answers(kind: str, endpoint: str) -> str:
-    """Return that what gave no sign gives some again."""
+    """Return that a silent peer responds again."""
     return f"the {kind} at {endpoint} answers again"
 
 
 def silent_behind(worker: str, endpoint: str, seconds: float) -> str:
-    """Return that a broker answers, and that a worker gives it no sign."""
+    """Return that a broker responds, but a worker behind it does not."""
     return f"no sign of worker {worker} for {seconds:.0f} s; the broker at {endpoint} waits for it (jobs continue)"
 
 
 def answers_behind(worker: str, endpoint: str) -> str:
-    """Return that the worker of a broker gives signs again."""
+    """Return that the worker of a broker responds again."""
     return f"worker {worker} answers the broker at {endpoint} again"
 
 
 def _gone(no_answer: str, host: str, error: OSError | ValueError) -> Refused:
-    """Return what it means that a host accepted a connection, and a moment later fails another one in this way."""
+    """Return what it means that a host accepted a connection and then makes another one fail in this way."""
     if isinstance(error, ConnectionRefusedError):
         return Refused(
             Code.UNAVAILABLE,
@@ -162,7 +162,7 @@ def _gone(no_answer: str, host: str, error: OSError | ValueError) -> Refused:
 
 
 def _no_handshake(no_answer: str, greeting: bytes, server_key: bytes, sight: Sight, is_other_port: Callable[[], bool]) -> Refused:
-    """Return why handshakes fail. A worker with another key ends each at once; one that hangs says nothing, or lets them time out."""
+    """Return why handshakes fail. A worker with another key ends each at once; one that hangs is silent, or lets them time out."""
     if greeting == b"":
         return Refused(
             Code.UNAVAILABLE,
@@ -211,9 +211,10 @@ def _no_worker(no_answer: str) -> Refused:
 
 
 def _says_first(endpoint: str) -> bytes:
-    """Return what a listener says first, in ZMTP (RFC 23) before it checks keys; empty: nothing in time. _ENDED: it ends the connection.
+    """Return the first bytes of a listener; empty: nothing in time. _ENDED: it closed the connection.
 
-    Raises OSError if there is no connection, TimeoutError if the host did not answer.
+    In ZMTP (RFC 23) they are sent before keys are checked. Raises OSError if there is no connection, TimeoutError if the host did not
+    respond.
     """
     try:
         asked = _connect(endpoint)
@@ -252,7 +253,7 @@ def _reason(error: OSError | ValueError) -> object:
 
 
 def _about_ipv6(address: str, error: OSError | ValueError) -> str:
-    """Return what the kernel's answer means of an IPv6 address."""
+    """Return what the kernel's answer means for an IPv6 address."""
     number = getattr(error, "errno", None)
     if ":" not in address:
         return ""

@@ -128,7 +128,7 @@ class MonitoredSocket:
         return not self.is_open and self._give_up_at is None
 
     def open(self, context: Context, endpoint: str, now: float) -> None:
-        """Begin to connect, without waiting.
+        """Start to connect, without waiting.
 
         Raises `Refused(INVALID_ARGUMENT)` for an invalid endpoint or public key.
         """
@@ -198,7 +198,7 @@ class MonitoredSocket:
         self._stalled_at = self._next_at = self._resolution = None
 
     def start_over(self, now: float) -> None:
-        """Close the socket after a loss; in a moment, as long as libzmq would have waited, it has to be opened again by its user."""
+        """Close the socket after a loss; its user opens it again in a moment, after the delay that libzmq would have used."""
         self.close()
         self._next_at = now + _RECONNECT_MS / 1000
 
@@ -208,7 +208,7 @@ class MonitoredSocket:
         return self._monitor is not None and readable(self._monitor)
 
     def watch(self, now: float) -> list[Change]:
-        """Return what changed. A socket that libzmq gave up is closed, and has to be opened again by its user."""
+        """Return what changed. A socket that libzmq gave up is closed, and must be opened again by its user."""
         changes = []
         if self._resolution is not None:
             self._resolved(now)
@@ -243,7 +243,7 @@ class MonitoredSocket:
         return min(filter(None, (self._give_up_at, self._stalled_at, self._next_at)), default=None)
 
     def tcp_info(self) -> TcpInfo | None:
-        """Return what the kernel knows of the connection, if there is one."""
+        """Return the kernel's information about the connection, if there is one."""
         return None if self._fd is None or not self.up else tcp_info(self._fd)
 
     def waited_on(self, *, writable: bool = False) -> list[tuple[Socket | int, int]]:
@@ -290,7 +290,7 @@ class MonitoredSocket:
         return change
 
     def _is_early(self, now: float) -> bool:
-        """Return whether the key may be refused only because the broker does not know it yet, or after its restart not again."""
+        """Return whether the key may be refused only because the broker does not know it yet, or not again after its restart."""
         if not self._identity.may_be_early:
             return False
         if self._early_until is None:

@@ -1,4 +1,4 @@
-"""Try whether a port takes another kind of socket of a worker: for requests and for events it has one port each, mostly next to each other.
+"""Whether a port is the other one of a worker: it has one port for requests and one for events, usually adjacent.
 
 To libzmq, a socket of the wrong kind looks like a worker with another key: each ends the handshake.
 """
@@ -16,7 +16,7 @@ _SECONDS = 1.0
 
 
 def takes(endpoint: str, kind: int, identity: Identity, server_key: bytes) -> bool:
-    """Return whether a socket of this kind shakes hands there within a second."""
+    """Return whether a socket of this kind completes a handshake there within a second."""
     until = time.monotonic() + _SECONDS
     context = new_context()
     try:

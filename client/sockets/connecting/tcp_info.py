@@ -1,4 +1,4 @@
-"""What the kernel knows of a connection: whether bytes move on it, although no message is complete yet. See TCP_INFO in tcp(7)."""
+"""The kernel's information about a connection: whether bytes move on it, although no message is complete yet. See TCP_INFO in tcp(7)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _MS = 1000
 
 
 class TcpInfo(NamedTuple):
-    """`unacked`: packets that were sent and not taken yet. Since when nothing came, and nothing was taken, in seconds."""
+    """`unacked`: packets that were sent and not acknowledged yet. The others: seconds since the last data and the last acknowledgement."""
 
     unacked: int
     data_ago: float
     ack_ago: float
 
     def is_moving(self, within: float) -> bool:
-        """Return whether bytes came, or some of what is under way was taken, within so many seconds: the line is slow, and not silent."""
+        """Return whether data or an acknowledgement arrived within this many seconds: then the line is slow, but not silent."""
         return self.data_ago < within or (self.unacked > 0 and self.ack_ago < within)
 
 
 def tcp_info(fd: int) -> TcpInfo | None:
-    """Return what the kernel knows of a connection by its descriptor; None if that is none (any more)."""
+    """Return the kernel's information about a connection by its descriptor; None if it is not one (any more)."""
     try:
         duplicate = os.dup(fd)
     except OSError:

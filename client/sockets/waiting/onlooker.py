@@ -1,4 +1,4 @@
-"""What a client that blocks waits for, shown to whoever tells people about it. Knows no screen and no clock."""
+"""What a blocking client waits for, shown to an onlooker that tells the user. Knows no screen and no clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...protocol.exchange import Exchange
 
 
 class Transfer(NamedTuple):
-    """Contents that travel: `is_sent` to the worker, or else from it. `size_bytes` None: nobody knows yet."""
+    """Contents in transfer: `is_sent` to the worker, or else from it. `size_bytes` None: unknown yet."""
 
     is_sent: bool
     done_bytes: int
@@ -17,7 +17,7 @@ class Transfer(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """So many jobs whose ends are waited for; if it is one, its id, and whether it has no process yet, as far as that is known."""
+    """This many jobs whose ends are waited for; if it is one, its id, and whether it has no process yet, as far as known."""
 
     jobs: int
     id: bytes = b""
@@ -29,7 +29,7 @@ Purpose = Transfer | Ends
 
 
 class Wait(NamedTuple):
-    """What a connection waits for at one moment. `is_connected`: the worker has answered `hello`; `silent`: who gives no sign."""
+    """What a connection waits for at one moment. `is_connected`: the worker has answered `hello`; `silent`: who does not respond."""
 
     endpoint: str
     is_connected: bool
@@ -39,10 +39,10 @@ class Wait(NamedTuple):
 
 
 class Onlooker(Protocol):
-    """Somebody who looks on, in the caller's thread."""
+    """Observes waits, in the caller's thread."""
 
     def look(self, wait: Wait) -> float | None:
-        """Look at a wait that is about to begin, and return when to be called again even if nothing happens, on `time.monotonic`."""
+        """Observe a wait that is about to begin, and return when to be called again even if nothing happens, on `time.monotonic`."""
         ...
 
 
@@ -51,5 +51,5 @@ Purposeful = Callable[[], Purpose | None]
 
 
 def no_purpose() -> Purpose | None:
-    """Return that a caller waits for nothing but answers."""
+    """Return the purpose of a caller that waits only for replies."""
     return None

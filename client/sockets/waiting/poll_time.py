@@ -1,4 +1,4 @@
-"""For how long to poll until a time, as poll(2) takes it."""
+"""The timeout of poll(2) for a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ _LONGEST_WAIT_SECONDS = 3600.0
 
 
 def milliseconds_until(times: Iterable[float | None]) -> int:
-    """Return for how long to poll if the first of these times, on `time.monotonic`, is to be met; -1, for ever, if there is none."""
+    """Return the timeout up to the first of these times, on `time.monotonic`; -1, for ever, if there is none."""
     first = min([at for at in times if at is not None], default=None)
     return -1 if first is None else max(0, math.ceil(min(first - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000))

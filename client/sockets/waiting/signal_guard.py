@@ -1,11 +1,11 @@
 """Access to a connection: one thread at a time, and no exception of a signal handler that leaves it half changed.
 
 Handlers run between two bytecodes of the main thread and may raise, as Python's own for SIGINT does. So signals are blocked here, and
-unblocked while the caller waits. A signal that another thread of the process took cannot be blocked: what it interrupts is repaired at
-the next entry.
+unblocked while the caller waits. A signal that another thread of the process took cannot be blocked: what it interrupts is repaired at the
+next entry.
 
-A signal that comes in the moment before poll(2) would not end the wait: Python notes it and goes on. While the main thread waits here,
-Python therefore writes to a pipe (signal.set_wakeup_fd) that is polled too, unless the program has such a pipe of its own.
+A signal that arrives just before poll(2) would not end the wait: Python notes it and continues. While the main thread waits here, Python
+therefore writes to a pipe (signal.set_wakeup_fd) that is polled too, unless the program has such a pipe of its own.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ class SignalGuard:
         pthread_sigmask(SET, self._before)
 
     def begin_wait(self) -> list[int]:
-        """Unblock signals, and return what to poll in addition: it is readable when a signal came.
+        """Unblock signals, and return a descriptor to poll too: it is readable when a signal arrived.
 
-        A handler of a pending one may raise here: then too, the wait is broken.
+        A handler of a pending one may raise here: that counts as a broken wait.
         """
         self._waiting += 1
         pipe = self._begin_wait() if threading.current_thread() is threading.main_thread() else []
@@ -122,12 +122,12 @@ class SignalGuard:
         self._busy.release()
 
     def shut(self) -> bool:
-        """Keep all other threads out for good: one that calls waits for ever. Return False if one is inside."""
+        """Keep all other threads out for good: a thread that calls waits for ever. Return False if one is inside."""
         self._shut = True
         return self._busy.acquire(blocking=False)
 
     def close(self) -> None:
-        """Close the pipe, also out of a handler during a wait: Python must not write to whatever file has its number next."""
+        """Close the pipe, even in a handler during a wait: Python must not write to whatever file gets its number next."""
         if self._waits and threading.current_thread() is threading.main_thread():
             self._end_wait()
         if self._pipe is not None:
@@ -171,7 +171,7 @@ class SignalGuard:
 
     @staticmethod
     def _is_restored(other: int) -> bool:
-        """Give Python the program's own pipe again; if that was closed meanwhile, nobody reads it, and the answer is False."""
+        """Restore the program's own pipe; return False if that was closed meanwhile, because nobody reads it."""
         try:
             signal.set_wakeup_fd(other)
         # ValueError: another file has its number now, one that blocks.
@@ -180,7 +180,7 @@ class SignalGuard:
         return True
 
     def _pass_on(self, other: int) -> None:
-        """Write what came meanwhile to the program's own pipe, which could only be detected by replacing it."""
+        """Write what arrived meanwhile to the program's own pipe, which was replaced during the wait."""
         if numbers := self._noted().replace(_CALLED, b""):
             with contextlib.suppress(OSError):
                 os.write(other, numbers)
