@@ -97,8 +97,8 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             enter(turn)
         case _:
             assert_never(one)
-    if turn.dated is None and state.sparing:
-        # Whose turn has come may have to be cancelled instead, which gets a date.
+    if turn.dated is None and (state.sparing or state.expiring):
+        # Whose turn has come may have to be cancelled instead, or may have come too late, which gets a date.
         turn.reconsiders = True
     if not turn.reconsiders:
         # What follows from ends, and what may start, depends on all jobs.

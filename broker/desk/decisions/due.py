@@ -73,10 +73,25 @@ def _may_lapse(job: Job) -> bool:
     return bool(job.expires_passed_us) and job.attempt.phase in WAITING and not job.ended_before and not job.spec.says_until_when
 
 
-def _expire(turn: Turn, job: Job) -> None:
+def expired_instead(turn: Turn, job: Job) -> bool:
+    """End a job whose turn has come after its latest start time, and before the alarm for that; return whether it did.
+
+    Nothing rings while the machine is asleep, or the desk does not run. What comes first afterwards may be room for the job.
+    """
+    # Without a date, see decide(): a job that says nothing about that may start a moment late.
+    if turn.dated is None or not job.expires_passed_us or job.expires_passed_us > turn.dated.passed_us or job.ended_before:
+        return False
+    _expire(turn, job, is_chosen=True)
+    return True
+
+
+def _expire(turn: Turn, job: Job, *, is_chosen: bool = False) -> None:
     """End a job whose latest start time has passed."""
     job.attempt.happened(Happening.STOP_ASKED)
-    turn.state.queue.withdraw(job.key)
+    if is_chosen:
+        turn.state.queue.release(job.key)
+    else:
+        turn.state.queue.withdraw(job.key)
     turn.state.wait_no_more(job)
     job.attempt.ended_at_us = turn.moment.now_us
     job.attempt.outcome = Outcome(OutcomeKind.CANCELLED, sentence=f"expired: {_why(job.spec)}", expired=True)

@@ -17,6 +17,7 @@ from ..state import Recording
 from ..turn import Turn
 from . import finishes
 from .consequences import cancelled_instead
+from .due import expired_instead
 
 # Of an attempt: that of the job too, or another one follows.
 _ENDS = frozenset({event_pb2.EVENT_KIND_FINISHED, event_pb2.EVENT_KIND_RETRYING})
@@ -71,7 +72,7 @@ def _choose(turn: Turn) -> list[Job]:
     chosen = turn.state.queue.take(_MOST_CHOSEN)
     for key in chosen:
         job = turn.state.live[key]
-        if turn.state.sparing and cancelled_instead(turn, job):
+        if (turn.state.sparing and cancelled_instead(turn, job)) or expired_instead(turn, job):
             continue
         job.attempt.happened(Happening.CHOSEN)
         if job.wants.others or places_jobs:

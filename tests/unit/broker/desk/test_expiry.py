@@ -134,6 +134,58 @@ async def test_a_job_that_expires_in_the_queue_gives_its_place_to_the_next(house
     house.engine.effects.clear()
 
 
+@pytest.mark.parametrize("way", ["moment", "duration"])
+@pytest.mark.parametrize("start", [{}, {"start_in_ms": 2_000}])
+async def test_a_job_whose_time_passed_while_no_desk_ran_does_not_start(house: House, way: str, start: dict[str, int]) -> None:
+    await house.accept(*(asked(number) for number in range(2, 2 + house.state.queue.slots)))
+    await house.accept(asked_with(1, **until(house, way), **start))
+    await house.accept(asked(90))
+    await house.durable()
+    house.now += 3600 * SECOND_US
+    house.engine.effects.clear()
+    house.engine.known = [ended(number) for number in range(2, 2 + house.state.queue.slots)]
+    await house.restart()
+    await house.durable()
+    assert has_expired(house)
+    assert ("start", attempt(1)) not in house.engine.effects
+    assert ("start", attempt(90)) in house.engine.effects
+    house.engine.effects.clear()
+
+
+async def test_a_job_whose_time_passed_while_the_machine_was_asleep_does_not_start(house: House) -> None:
+    """What is heard first is that there is room: the alarm rings later."""
+    await house.accept(*(asked(number) for number in range(2, 2 + house.state.queue.slots)))
+    await house.accept(
+        asked_with(1, **until(house, "duration")), asked_with(3 + house.state.queue.slots, after=(After(Condition.ANY, key(1).id),))
+    )
+    await house.durable()
+    house.desk.hear([started(2)])
+    await house.durable()
+    house.now += 3600 * SECOND_US
+    house.engine.effects.clear()
+    house.desk.hear([ended(2)])
+    await house.durable()
+    await house.durable()
+    assert has_expired(house)
+    assert ("start", attempt(1)) not in house.engine.effects
+    assert ("start", attempt(3 + house.state.queue.slots)) in house.engine.effects
+    house.engine.effects.clear()
+
+
+async def test_a_job_that_is_tried_again_after_its_time_starts_after_a_restart_too(house: House) -> None:
+    await house.accept(asked_with(1, retry=RetryRule(1, delay_ms=60_000), **until(house, "moment")))
+    await house.durable()
+    house.desk.hear([started(1), ended(1, 1)])
+    await house.durable()
+    house.engine.effects.clear()
+    house.now += 3600 * SECOND_US
+    await house.restart()
+    await house.durable()
+    assert not has_expired(house)
+    assert any(effect[0] == "start" for effect in house.engine.effects)
+    house.engine.effects.clear()
+
+
 DAY_US = 86_400 * SECOND_US
 HOUR_US = 3600 * SECOND_US
 
