@@ -38,6 +38,8 @@ from jobwire.schemas.refusal import Code, Reason
 from jobwire.worker.state.log_folders.job_files import JobFile
 from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 
+STOREYS = ("schemas", "keys", "client", "broker", "worker")
+
 
 def definitions(file: Path) -> set[str]:
     """Name the functions, classes, methods and constants of a module."""
@@ -58,6 +60,23 @@ def test_every_file_and_function_that_the_architecture_names_exists() -> None:
         known = set().union(*(definitions(path) for path in paths if path.suffix == ".py"))
         for name in re.findall(r"`([\w.]+)\(\)`", line):
             assert name in known, f"{name} is not in {paths}"
+
+
+def test_every_room_is_in_the_table_of_the_architecture_and_no_other() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.partition("## Where to look")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([\w/]+)/` \| (.*) \|$", table, re.MULTILINE))
+    rooms = {file.parent.relative_to(ROOT).as_posix() for storey in STOREYS for file in (ROOT / storey).rglob("*.py")}
+    rooms = {room for room in rooms if "__pycache__" not in room}
+    # A room without a row of its own is named in the row of one around it.
+    inner = {
+        room
+        for room in rooms - rows.keys()
+        for around in rows
+        if room.startswith(f"{around}/") and f"`{room.rpartition('/')[2]}/`" in rows[around]
+    }
+    assert rooms - rows.keys() == inner
+    assert rows.keys() - rooms == {"tests"}
 
 
 def test_the_table_of_a_jobs_life_is_the_one_in_the_code() -> None:
