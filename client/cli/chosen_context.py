@@ -79,8 +79,8 @@ def client(ctx: Context, *, quiet: bool = False) -> Iterator[Client]:
     """
     with _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj)) as connected:
         if is_terminal(STDERR):
-            connected.connection.patience = None if quiet else _PATIENCE_SECONDS
-            connected.connection.looks_on = is_in_front
+            connected.connection.silence.patience = None if quiet else _PATIENCE_SECONDS
+            connected.connection.silence.looks_on = is_in_front
         try:
             yield connected
         except Refused as refused:

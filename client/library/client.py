@@ -55,7 +55,7 @@ class Client(Execution, Submission, Control):
         self.connection = Connection(
             to.endpoint, to.server_key, to.identity, connect_timeout=to.connect_timeout, revive=to.revive, notice=notice
         )
-        self.connection.patience = patience_seconds(patience)
+        self.connection.silence.patience = patience_seconds(patience)
         self._session = Session(self.connection)
 
     @classmethod
@@ -75,7 +75,7 @@ class Client(Execution, Submission, Control):
         client.connection = Connection(
             endpoint, server_key, identity, connect_timeout=seconds(connect_timeout), revive=revive, notice=notice
         )
-        client.connection.patience = patience_seconds(patience)
+        client.connection.silence.patience = patience_seconds(patience)
         client._session = Session(client.connection)  # noqa: SLF001 -- our own
         return client
 

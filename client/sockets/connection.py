@@ -17,7 +17,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import zmq
@@ -27,7 +27,6 @@ from ...keys.identity import Identity
 from ...keys.sockets import Context, new_context
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
-from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Exchange, Item
 from ..protocol.hello import greeting
@@ -83,6 +82,7 @@ class Connection:
             private=revive is not None,
             waits_outside=notice is not None,
         )
+        self.silence = self._traffic.silence
         self._guard.repair = self._traffic.repair
 
     @property
@@ -94,32 +94,6 @@ class Connection:
     def greeted(self) -> bool:
         """Whether there is a connection for requests at this moment."""
         return self._traffic.conversation.greeted
-
-    @property
-    def patience(self) -> float | None:
-        """After how many seconds without a response `notice` is called while a caller waits; None: not before the connection is lost.
-
-        The worker is probed as often, unless something else arrives.
-        """
-        return self._traffic.patience
-
-    @patience.setter
-    def patience(self, seconds: float | None) -> None:
-        self._traffic.patience = seconds
-
-    @property
-    def looks_on(self) -> Callable[[], bool]:
-        """Called before `notice` about a silence: whether anybody would see it. Otherwise the worker is not probed either."""
-        return self._traffic.looks_on
-
-    @looks_on.setter
-    def looks_on(self, looks_on: Callable[[], bool]) -> None:
-        self._traffic.looks_on = looks_on
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether `notice` was called because the worker does not respond, and it has not responded since."""
-        return self._traffic.is_silent
 
     # --- requests
 
@@ -225,15 +199,6 @@ class Connection:
             yield
         finally:
             self.purpose = before
-
-    @contextmanager
-    def looks_at(self, jobs: Callable[[], Iterable[JobKey]]) -> Iterator[None]:
-        """Query a broker in the block about the workers of these jobs too, one after the other, while `patience` is set."""
-        before, self._traffic.looked_at = self._traffic.looked_at, jobs
-        try:
-            yield
-        finally:
-            self._traffic.looked_at = before
 
     # --- readers
 
@@ -343,7 +308,7 @@ class Connection:
         if self.onlooker is None:
             return None
         conversation = self._traffic.conversation
-        return self.onlooker.look(Wait(self.endpoint, conversation.greeted, conversation.unanswered, self.purpose(), self._traffic.silent))
+        return self.onlooker.look(Wait(self.endpoint, conversation.greeted, conversation.unanswered, self.purpose(), self.silence.whose))
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> tuple[bool, bool]:
         """Wait until something may have changed. Return whether that may be on a socket, and whether a wake fd is readable."""

@@ -17,19 +17,16 @@ import zmq
 
 from ...keys.identity import Identity
 from ...keys.sockets import Context, Socket, readable
-from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
-from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
-from ...schemas.wire_codec import key_to_wire
 from ..protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened, Item
-from ..protocol.pulse import Pulse, Sign, always
 from ..protocol.subscription import Subscription
 from .backoff import Backoff
-from .connecting import diagnosis
 from .connecting.monitored_socket import MonitoredSocket
 from .event_socket import EventSocket, locate
 from .request_socket import RequestSocket, Tidings
+from .silence import Silence
 
 
 class Traffic:
@@ -59,39 +56,7 @@ class Traffic:
         self._stirred = True
         # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
-        # None unless somebody wants to know when the worker gives no sign.
-        self._pulse: Pulse | None = None
-        # Whether they look on at this moment; otherwise they are not told.
-        self.looks_on: Callable[[], bool] = always
-        # The jobs that they look at, beside those that requests and subscriptions name.
-        self.looked_at: Callable[[], Iterable[JobKey]] = tuple
-        # When a broker is asked about their workers next; None: never.
-        self._inquire_at: float | None = None
-        # The worker behind a broker that was reported to give no sign; empty: none was.
-        self._silent_worker = ""
-
-    @property
-    def patience(self) -> float | None:
-        """After how many seconds without a response the waiting caller is told; None: never."""
-        return self._pulse.patience if self._pulse is not None else None
-
-    @patience.setter
-    def patience(self, seconds: float | None) -> None:
-        self._pulse = Pulse(seconds) if seconds is not None else None
-        self._inquire_at = None
-        self._stirred = True
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether its user was told that the worker does not respond, and not yet that it does again."""
-        return bool(self.silent)
-
-    @property
-    def silent(self) -> str:
-        """Who does not respond, as its user was told: an endpoint, or the worker behind a broker; empty: nobody."""
-        if self._pulse is not None and self._pulse.is_silent:
-            return self.endpoint
-        return f"worker {self._silent_worker}" if self._silent_worker else ""
+        self.silence = Silence(self.conversation, self.requests, self.events)
 
     @property
     def waits(self) -> bool:
@@ -158,8 +123,8 @@ class Traffic:
         if self.waits:
             self.requests.open(self.endpoint, now)
         came |= self.events.turn(now)
-        if self._pulse is not None:
-            self._feel(self._pulse, now)
+        if self.silence.is_wanted:
+            self.silence.look(now, waits=self.waits)
         self.flush()
         return came
 
@@ -225,17 +190,16 @@ class Traffic:
     @property
     def is_stirred(self) -> bool:
         """Whether `turn` must be called before the next wait: since the last one, more was done than taking and feeding."""
-        return self._stirred or len(self._dropped) > 0
+        return self._stirred or self.silence.is_new or len(self._dropped) > 0
 
     @property
     def is_calm(self) -> bool:
         """Whether nothing is due before something arrives: there is a connection that is not silent, and everything was sent."""
-        return self.requests.is_calm and not self.is_stirred and not self.is_silent
+        return self.requests.is_calm and not self.is_stirred and not self.silence.whose
 
     def due_at(self) -> float | None:
         """Return when `turn` has something to do even if nothing arrives."""
-        pulse_at = self._pulse.due_at() if self._pulse is not None else None
-        return min(filter(None, (self.requests.due_at(), self.events.due_at(), pulse_at, self._inquire_at)), default=None)
+        return min(filter(None, (self.requests.due_at(), self.events.due_at(), self.silence.due_at())), default=None)
 
     def waited_on(self) -> list[tuple[Socket | int, int]]:
         """Return what to poll, sockets and descriptors."""
@@ -244,58 +208,6 @@ class Traffic:
     def is_readable(self) -> bool:
         """Return whether something arrived that no descriptor signals any more, because a send or an earlier look consumed the edge."""
         return any(isinstance(what, zmq.Socket) and readable(what) for what, _ in self.waited_on())
-
-    def _feel(self, pulse: Pulse, now: float) -> None:
-        """Check for a sign of life of the worker."""
-
-        def is_moving() -> bool:
-            known = self.requests.monitored.tcp_info()
-            return known is not None and known.is_moving(pulse.patience)
-
-        heard = self.requests.received + self.events.received
-        waits = self.waits and self.conversation.greeted
-        if not (waits and self._kind == "broker"):
-            self._inquire_at = None
-        match pulse.look(now, heard, waits=waits, is_moving=is_moving, looks_on=self.looks_on):
-            case Sign.ASK:
-                self.conversation.ask_for_a_sign(self._jobs())
-            case Sign.SILENT:
-                self.requests.tell(diagnosis.silent(self._kind, self.endpoint, pulse.silent_for(now)))
-            case Sign.BACK:
-                if self.looks_on():
-                    self.requests.tell(diagnosis.answers(self._kind, self.endpoint))
-            case Sign.NOTHING:
-                self._tell_of_worker()
-                if waits and self._kind == "broker":
-                    self._inquire(pulse.patience, now)
-
-    def _inquire(self, patience: float, now: float) -> None:
-        """Query a broker about the next of its workers, if it is time: replies are signs of life of the broker, not of each worker."""
-        if self._inquire_at is not None and now < self._inquire_at:
-            return
-        is_first, self._inquire_at = self._inquire_at is None, now + patience
-        if not is_first and self.looks_on() and self.conversation.signs.number is None and (jobs := self._jobs()):
-            self.conversation.ask_for_a_sign(jobs)
-
-    def _jobs(self) -> list[job_pb2.JobKey]:
-        return [*map(key_to_wire, self.looked_at()), *self.events.jobs]
-
-    def _tell_of_worker(self) -> None:
-        """Report what a broker says about the worker behind it. If the broker or the connection is lost, that is reported elsewhere."""
-        silent, before = self.conversation.signs.silent_worker, self._silent_worker
-        name = silent.name if silent is not None else ""
-        if name == before or not self.looks_on():
-            return
-        self._silent_worker = name
-        if silent is not None:
-            self.requests.tell(diagnosis.silent_behind(silent.name, self.endpoint, silent.seconds))
-        elif self.conversation.greeted:
-            self.requests.tell(diagnosis.answers_behind(before, self.endpoint))
-
-    @property
-    def _kind(self) -> str:
-        hello = self.conversation.hello
-        return "broker" if hello is not None and hello.kind == "broker" else "worker"
 
     def _sort(self, happened: Iterable[Happened], tell: Callable[[Exchange], None] | None) -> bool:
         any_happened = False

@@ -110,7 +110,7 @@ class AsyncConnection:
             private=found.revive is not None,
             waits_outside=self.notice is not None,
         )
-        self._traffic.patience = self._patience
+        self._traffic.silence.patience = self._patience
         self._wakeup = Wakeup(loop, weakly(self._turn))
         self._end = weakref.finalize(self, _end, self._context, self._wakeup, self._process)
         self._destination = found

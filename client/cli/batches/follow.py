@@ -39,7 +39,7 @@ def follow_run(connected: Client, run: Run, deadline: float | None) -> RunInfo:
     news = Subscription(event_pb2.Filter(owner=info.owner, batch=info.batch.id))
     connection.subscribe(news)
     try:
-        with Progress(info.jobs) as progress, connection.looks_at(lambda: progress.running(info.owner)):
+        with Progress(info.jobs) as progress, connection.silence.looks_at(lambda: progress.running(info.owner)):
             following = _Following(connected, run, news, progress)
             while not exchange.items and not exchange.ended:
                 following.turn()

@@ -115,7 +115,7 @@ def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequ
             connected.pump()
         stage_run(connected, plan, known)
         exchange = connection.ask(query(run, owner=owner, until_ended=True))
-        with telling.progress(connected, plan.specs) as progress, connection.looks_at(lambda: progress.running(owner)):
+        with telling.progress(connected, plan.specs) as progress, connection.silence.looks_at(lambda: progress.running(owner)):
             watching = _Watching(connected, plan, news, progress, context)
             watching.begin(known)
             try:

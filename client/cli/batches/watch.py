@@ -167,7 +167,7 @@ def _watch(
     with (
         telling.progress(connected, plan.specs) as progress,
         Retries(connected, plan, progress) as retries,
-        connected.connection.looks_at(lambda: progress.running(owner)),
+        connected.connection.silence.looks_at(lambda: progress.running(owner)),
     ):
         for info in (one for one in known if one.state in _HAVE_PROCESS and one.key.id in plan.specs):
             progress.runs(info.key.id, title_of(info.spec), info.lasted_us)

@@ -162,7 +162,7 @@ def _watch(connected: Client, find: Callable[[int], Iterable[JobInfo]], chosen: 
         # Then what is shown changes with time.
         return any(job.outcome is None for job in shown)
 
-    with connected.connection.looks_at(lambda: [job.key for job in shown if job.state in _HAVE_PROCESS]):
+    with connected.connection.silence.looks_at(lambda: [job.key for job in shown if job.state in _HAVE_PROCESS]):
         watch(connected, draw)
 
 

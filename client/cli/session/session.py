@@ -163,7 +163,7 @@ class Session(Attendance):
     def _tidy(self) -> None:
         """Make the programs of the job redraw the screen, over a message that no longer applies."""
         connection, own = self._client.connection, self._own
-        is_well = connection.greeted and not connection.is_silent and not self._told_pending
+        is_well = connection.greeted and not connection.silence.whose and not self._told_pending
         if self._tidy_at is not None and time.monotonic() < self._tidy_at:
             return
         self._tidy_at = None

@@ -87,7 +87,7 @@ def _last_line(sentence: str) -> str:
 
 
 def _is_well(client: Client) -> bool:
-    return client.connection.greeted and not client.connection.is_silent
+    return client.connection.greeted and not client.connection.silence.whose
 
 
 def _show(text: str) -> None:

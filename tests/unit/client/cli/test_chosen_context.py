@@ -48,8 +48,8 @@ def test_other_refusals_stay_as_they_are(tmp_path: Path, monkeypatch: pytest.Mon
 def test_only_who_looks_on_is_told_of_a_silent_worker(
     monkeypatch: pytest.MonkeyPatch, *, terminal: bool, quiet: bool, is_patient: bool
 ) -> None:
-    made = SimpleNamespace(connection=SimpleNamespace(patience=None))
+    made = SimpleNamespace(connection=SimpleNamespace(silence=SimpleNamespace(patience=None)))
     monkeypatch.setattr(chosen_context, "_client", lambda _: nullcontext(made))
     monkeypatch.setattr(chosen_context, "is_terminal", lambda _: terminal)
     with chosen_context.client(SimpleNamespace(obj=None), quiet=quiet):  # type: ignore[arg-type] # reason: a double
-        assert (made.connection.patience is not None) is is_patient
+        assert (made.connection.silence.patience is not None) is is_patient

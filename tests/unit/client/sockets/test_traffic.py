@@ -31,7 +31,7 @@ def told() -> list[str]:
 @pytest.fixture
 def patient(daemon: FakeDaemon, identity: Identity, told: list[str]) -> Iterator[Connection]:
     with closing(Connection(daemon.endpoint, daemon.public, identity, notice=told.append)) as made:
-        made.patience = PATIENCE
+        made.silence.patience = PATIENCE
         yield made
 
 
@@ -52,14 +52,14 @@ def test_a_daemon_that_stops_answering_is_told_of_once_and_again_when_it_answers
     daemon.swallow["hello"] = MANY
     pump_until_told(patient, told, 1)
     assert told == [f"no sign of the worker at {daemon.endpoint} for 1 s; waiting for it (jobs continue)"]
-    assert patient.is_silent
+    assert patient.silence.whose
     # It is asked once, and not again before it has answered.
     patient.pump(soon(4 * PATIENCE))
     assert (len(told), daemon.verbs().count("hello")) == (1, 2)
     daemon.write(job_id, b"alive\n")
     pump_until_told(patient, told, 2)
     assert told[1:] == [f"the worker at {daemon.endpoint} answers again"]
-    assert not patient.is_silent
+    assert not patient.silence.whose
 
 
 def test_a_daemon_that_answers_is_asked_and_not_told_of(patient: Connection, daemon: FakeDaemon, told: list[str]) -> None:
@@ -88,7 +88,7 @@ def test_whoever_has_no_patience_any_more_waits_for_a_broker_without_looking(pat
     patient.ask(follow(job_id))
     until_seen(daemon, patient, "follow_log")
     patient.pump(soon(PATIENCE / 3))
-    patient.patience = None
+    patient.silence.patience = None
     before = time.thread_time()
     patient.pump(soon(PATIENCE + 1))
     assert time.thread_time() - before < 0.3
@@ -98,7 +98,7 @@ def test_nobody_is_told_who_does_not_look_on_and_what_they_missed_is_not_said_la
     patient: Connection, daemon: FakeDaemon, told: list[str]
 ) -> None:
     seen = [False]
-    patient.looks_on = lambda: seen[0]
+    patient.silence.looks_on = lambda: seen[0]
     job_id = new_id()
     patient.call(start(job_id, b"wait"), soon())
     patient.ask(follow(job_id))
@@ -109,7 +109,7 @@ def test_nobody_is_told_who_does_not_look_on_and_what_they_missed_is_not_said_la
     pump_until_told(patient, told, 1)
     seen[0] = False
     daemon.write(job_id, b"alive\n")
-    while patient.is_silent:
+    while patient.silence.whose:
         patient.pump(soon())
     seen[0] = True
     patient.pump(soon(0.05))
