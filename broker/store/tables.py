@@ -41,6 +41,16 @@ def connect(path: Path) -> sqlite3.Connection:
     except FileExistsError:
         path.chmod(0o600)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    try:
+        _configure(connection)
+    except BaseException:
+        # Now, not when it is collected: with it, the locks of the file would stay.
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA busy_timeout = 5000")
@@ -49,7 +59,6 @@ def connect(path: Path) -> sqlite3.Connection:
         # A log that reaches the limit can take nothing more, and would not be checkpointed either.
         connection.execute(f"PRAGMA wal_autocheckpoint = {min(max(1, pages // _WAL_PARTS), _WAL_PAGES)}")
         limit_pages(connection, pages)
-    return connection
 
 
 def most_pages() -> int | None:

@@ -50,11 +50,18 @@ def test_a_store_stays_below_a_limit_of_the_size_of_files(tmp_path: Path, monkey
     connection.close()
 
 
+def _open_files() -> set[Path]:
+    return {link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+
+
 async def test_a_file_that_is_not_a_store_is_refused_with_a_message(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(b"not a database, but long enough to be one" * 100)
-    with pytest.raises(Refused, match="cannot be used as a store"):
+    with pytest.raises(Refused, match="cannot be used as a store") as refused:
         House(path, EngineDouble()).open()
+    # As long as the exception is kept, with all frames that it went through.
+    assert refused.tb
+    assert path not in _open_files()
 
 
 @pytest.mark.parametrize("most", [0, 2048, 16384])
