@@ -210,6 +210,7 @@ def test_the_light_named_tuple_makes_the_classes_of_typing() -> None:
     assert (made[0][0].__bases__, made[0][1].__bases__) == ((tuple,), (made[0][0],))
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="it is light in later versions than the oldest one that jobwire supports")
 def test_typing_is_not_light_yet() -> None:
     assert {"re", "contextlib"} <= loaded_by("import typing"), f"typing is light now: remove {LIGHT}"
 
@@ -242,8 +243,12 @@ def test_who_uses_later_what_was_not_loaded_gets_it(use: str) -> None:
 
 def test_what_a_tab_does_not_load_is_loaded_by_libraries_by_themselves() -> None:
     spared = {"fnmatch", "ntpath", "re", "urllib.parse"}
-    for what in spared:
-        assert what in loaded_by("import pathlib", "-I"), f"pathlib is light now: remove {what} from {TAB}"
+    if sys.version_info >= (3, 12):
+        # Later versions of pathlib use some of them while they are imported, and no longer import others. It goes with Python 3.11.
+        spared = {"ntpath", "urllib.parse"}
+    else:
+        for what in spared:
+            assert what in loaded_by("import pathlib", "-I"), f"pathlib is light now: remove {what} from {TAB}"
     program = "from jobwire.client.cli.completion.light_imports import spare; spare(); import pathlib;"
     real = "from types import ModuleType; print(*(name for name, one in sys.modules.items() if type(one) is ModuleType)); sys.exit()"
     assert not loaded_by(f"{program} {real}", "-I") & (spared | {"shlex"})
