@@ -65,7 +65,7 @@ class PeerTable:
                     old.cut_off()
 
     def drop(self, peer: Peer, reason: str) -> None:
-        """Disconnect the peer, unless it is gone by itself, and log the reason."""
+        """Disconnect the peer, unless it is gone already, and log the reason."""
         _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
         if not peer.gone:
             self._forget(peer)

@@ -8,9 +8,9 @@ most of them is disconnected (unread.py). Rules that keep a peer from receiving 
 - Nothing is sent to a connection that is gone, as the monitor or the kernel reports it. Otherwise a silent peer that took the routing id
   of one that left would receive its late replies.
 
-There are two ways to part. What somebody said before leaving still counts: the streams of a connection that has ended are ended once
-everything is read that was said (peer_table.py). And whoever is unwelcome (one connection too many, or the sender of a flood) is told why
-before it is disconnected: for a moment, each of its requests is refused with the reason.
+A connection can end in two ways. If the peer closes it, what it sent before still counts: its streams are ended once everything is read
+(peer_table.py). If the peer is unwelcome (one connection too many, or the sender of a flood), each of its requests is refused with the
+reason for a moment, and then it is disconnected.
 """
 
 from __future__ import annotations

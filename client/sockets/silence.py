@@ -1,6 +1,6 @@
-"""Whether the worker, or one behind a broker, gives no sign of life while somebody waits for it and looks on, and what they are told.
+"""Notice that the worker, or one behind a broker, does not respond while somebody waits for it and watches, and tell them.
 
-When a sign is missed is decided by pulse.py; what a broker is asked about the workers behind it, by signs.py.
+When it counts as silent is decided by pulse.py; which worker a broker is asked about, by signs.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .request_socket import RequestSocket
 
 
 class Silence:
-    """The silence of the other side of one client's sockets."""
+    """Whether the worker of one client is silent. Its user is told through `RequestSocket.tell`."""
 
     def __init__(self, conversation: Conversation, requests: RequestSocket, events: EventSocket) -> None:
         self._conversation = conversation

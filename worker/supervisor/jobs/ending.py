@@ -66,7 +66,7 @@ class Effect(enum.Enum):
     FINISH = enum.auto()
 
 
-# A reason among the effects: note that it is one. The first that is noted is why the job ends.
+# A reason among the effects is recorded. The first that is recorded is why the job ends.
 TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect | Reason, ...]]] = {
     (Stage.RUNS, Happening.STOPPED): (Stage.TOLD, (Effect.SIGNAL, Effect.LET_GRACE_RUN)),
     (Stage.RUNS, Happening.STOPPED_NOW): (Stage.KILLED, (Effect.KILL,)),

@@ -1,6 +1,6 @@
-"""How one job is brought to its end: does to its processes what ending.py decides, at once, or when a grace time has passed.
+"""Bring one job to its end: carry out on its processes what ending.py decides, at once or when a grace time has passed.
 
-Knows no leader that has ended, no output and no outcome: job.py says what happened, and what is to be done when the job is over.
+Does not notice by itself what happens to the job, and knows neither output nor outcome: job.py reports events, and finishes the job.
 """
 
 from __future__ import annotations
