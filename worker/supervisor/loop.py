@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import select
 import sys
 import time
@@ -100,29 +101,51 @@ class Loop:
             more = [callback for callback in self._before_sleep if self._guard(callback)]
             if self._ended:
                 return
-            for fd, events in self._epoll.poll(0 if more else self._seconds_to_sleep(), _EVENTS_A_TURN):
-                # A callback may have unwatched it, or closed it and opened another with its number: callbacks tolerate a spurious call.
-                callback = self._watched.get(fd)
-                if callback is not None:
-                    try:
-                        callback(events)
-                    except Exception:  # noqa: BLE001 -- a bug in what belongs to one job must not end the others
-                        log_exception()
-            self._call_due()
+            self._call_ready(0 if more else self._seconds_to_sleep())
+            # This process may be stopped at any moment: what becomes due from now on waits until more has been heard.
+            if self._next_due() <= (now := self.now()):
+                self._call_all_ready()
+                self._call_due(now)
 
-    def _seconds_to_sleep(self) -> float:
+    def _call_ready(self, seconds: float) -> int:
+        """Wait at most this long for descriptors, and call back for those that are ready. Return how many there were."""
+        ready = self._epoll.poll(seconds, _EVENTS_A_TURN)
+        for fd, events in ready:
+            # A callback may have unwatched it, or closed it and opened another with its number: callbacks tolerate a spurious call.
+            callback = self._watched.get(fd)
+            if callback is not None:
+                try:
+                    callback(events)
+                except Exception:  # noqa: BLE001 -- a bug in what belongs to one job must not end the others
+                    log_exception()
+        return len(ready)
+
+    def _call_all_ready(self) -> None:
+        """Call back for each descriptor that is ready by now.
+
+        What a timer does may depend on that: a job that has ended did not exceed its time limit, however late this process was woken. A
+        wait that a signal interrupts, also a stop and SIGCONT, ends without having looked at anything if its time is over.
+        """
+        # Descriptors that stay ready take turns, so that none is left out.
+        for _ in range(len(self._watched) // _EVENTS_A_TURN + 1):
+            if self._call_ready(0) < _EVENTS_A_TURN:
+                break
+
+    def _next_due(self) -> float:
         while self._timers and self._timers[0].callback is None:
             heapq.heappop(self._timers)
             self._stale -= 1
-        return min(max(0.0, self._timers[0].due - self.now()), _LONGEST_SLEEP_SECONDS) if self._timers else -1
+        return self._timers[0].due if self._timers else math.inf
 
-    def _call_due(self) -> None:
-        while self._timers and (self._timers[0].callback is None or self._timers[0].due <= self.now()):
+    def _seconds_to_sleep(self) -> float:
+        due = self._next_due()
+        return -1 if due == math.inf else min(max(0.0, due - self.now()), _LONGEST_SLEEP_SECONDS)
+
+    def _call_due(self, now: float) -> None:
+        while self._next_due() <= now:
             timer = heapq.heappop(self._timers)
             callback, timer.callback = timer.callback, None
-            if callback is None:
-                self._stale -= 1
-            else:
+            if callback is not None:
                 self._guard(callback)
 
     def _guard(self, callback: Callable[[], bool | None]) -> bool:

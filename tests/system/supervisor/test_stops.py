@@ -107,6 +107,29 @@ def test_a_stopped_process_receives_the_signal_of_a_stop(desk: RawDesk) -> None:
 
 
 @pytest.mark.usefixtures("any_box")
+def test_a_job_that_ended_in_time_did_not_exceed_its_limit_if_the_supervisor_wakes_up_late(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    # More than are looked at in one turn.
+    handles = [desk.start(SH, "-c", f"read x < {gate}; echo in time", time_limit_ms=6_000) for _ in range(30)]
+    pids = [desk.started(handle)["pid"] for handle in handles]
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    end = os.open(gate, os.O_RDWR)
+    os.write(end, b"\n" * len(handles))
+    for pid in pids:
+        pidfd = os.pidfd_open(pid)
+        assert select.select([pidfd], [], [], 60)[0], "it ends"
+        os.close(pidfd)
+    # Nothing can tell that its timers are due.
+    select.select([], [], [], 6.5)
+    os.kill(desk.supervisor, signal.SIGCONT)
+    for handle in handles:
+        fact = desk.ended(handle)
+        assert (fact["sentence"], desk.output(fact)[0]) == ("exited with status 0", b"in time\n")
+    os.close(end)
+
+
+@pytest.mark.usefixtures("any_box")
 def test_a_leader_is_signalled_before_its_children_and_does_nothing_more_when_one_of_them_ended(desk: RawDesk, tmp_path: Path) -> None:
     # Ten of them, so that any order of a set would be wrong for at least one.
     handles = [desk.start(SH, "-c", f"cd {tmp_path}; touch {number}; sleep 60; echo went on; sleep 60; :") for number in range(10)]

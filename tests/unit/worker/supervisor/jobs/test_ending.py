@@ -57,7 +57,7 @@ class Clock(Loop):
         until = self.seconds + seconds
         while (timer := min((one for one in self._timers if one.callback), default=None)) is not None and timer.due <= until:
             self.seconds = max(self.seconds, timer.due)
-            self._call_due()
+            self._call_due(self.now())
         self.seconds = until
 
 
