@@ -22,8 +22,9 @@ from ..library.values.run_info import (
 )
 from ..library.verbs.actions import forgotten
 from ..protocol.exchange import Exchange
-from .job import AsyncJob, timeout_of
+from .job import AsyncJob
 from .loop.completion import completed
+from .loop.limit import limit_of
 from .loop.session import AsyncSession
 
 
@@ -40,7 +41,7 @@ class AsyncStopping(Attached):
 
         Raises TimeoutError.
         """
-        async with timeout_of(timeout):
+        async with limit_of(timeout):
             while (item := await self._session.connection.next(self._exchange)) is not None:
                 tell_stuck_jobs(item, self._session.connection.notice)
 
@@ -77,7 +78,7 @@ class AsyncBatchRun(Attached):
         wanted = query(self.id, owner=self.info.owner, failures=failures, until_ended=True)
         connection = self._session.connection
         await connection.open()
-        async with timeout_of(timeout):
+        async with limit_of(timeout):
             exchange = connection.ask(wanted)
             try:
                 item = await connection.next(exchange)
@@ -108,7 +109,7 @@ class AsyncBatchRun(Attached):
 
         `every_run`: those of all runs of this batch. Raises TimeoutError if `timeout` passes before.
         """
-        async with timeout_of(timeout):
+        async with limit_of(timeout):
             stopping = await self.stop_soon(signal, grace, every_run=every_run)
             await stopping.wait()
         return stopping.jobs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Generator
 from typing import Self
@@ -18,6 +17,7 @@ from ..library.values.event import Event, EventCursor, event
 from ..library.values.job_info import JobInfo, job_info
 from ..protocol.subscription import MISSED, Phase, Subscription
 from .dialogue import carry_out
+from .loop.limit import Limit
 from .loop.session import AsyncSession
 
 
@@ -126,7 +126,7 @@ class AsyncEventStream(Attached):
             raise refused.anew()
 
     async def _step(self, subscription: Subscription) -> None:
-        limit = asyncio.timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
+        limit = Limit(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
         try:
             async with limit:
                 await self._session.connection.news(subscription)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal as signals
 from collections.abc import Sequence
 from typing import Literal, overload
@@ -13,7 +12,7 @@ from ...schemas.naming import short_id
 from ...schemas.wire_codec import key_to_wire
 from ..files.fetched import Fetched, as_fetched
 from ..files.options import Files, Paths, chosen, wanted
-from ..library.options.arguments import Duration, make_id, seconds
+from ..library.options.arguments import Duration, make_id
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import text_mode
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
@@ -22,15 +21,11 @@ from ..library.values.results import Forgotten
 from ..library.verbs import actions
 from .files import fetch, in_thread, put
 from .loop.ends import Waiting
+from .loop.limit import limit_of
 from .streams.feeding import feed
 from .streams.job_logs import AsyncJobLogs
 from .streams.output import Collecting
 from .verbs.actions import forget, request_stop, start_jobs
-
-
-def timeout_of(timeout: Duration | None) -> asyncio.Timeout:
-    """Return a timeout as the argument of `asyncio.timeout`."""
-    return asyncio.timeout(None if timeout is None else seconds(timeout))
 
 
 class AsyncJob(AsyncJobLogs):
@@ -51,7 +46,7 @@ class AsyncJob(AsyncJobLogs):
 
         Raises `JobTimeout`, a `subprocess.TimeoutExpired`.
         """
-        limit = timeout_of(timeout)
+        limit = limit_of(timeout)
         try:
             async with limit:
                 await self._wait()
@@ -88,7 +83,7 @@ class AsyncJob(AsyncJobLogs):
         Raises `JobTimeout`, a `subprocess.TimeoutExpired`, with the output so far.
         """
         mode = text_mode(text, encoding, errors)
-        limit = timeout_of(timeout)
+        limit = limit_of(timeout)
         output = self.collect()
         try:
             async with limit:
@@ -115,14 +110,14 @@ class AsyncJob(AsyncJobLogs):
 
         Returns when none of its processes is left, with the last lines of its output. Raises TimeoutError if `timeout` passes before.
         """
-        async with timeout_of(timeout):
+        async with limit_of(timeout):
             await self.stop_soon(signal, grace)
             await self._wait()
         return self.completed(self.stdout_tail, self.stderr_tail)
 
     async def stop_soon(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> None:
         """Start to stop the job; returns once the worker has accepted that."""
-        async with timeout_of(timeout):
+        async with limit_of(timeout):
             await request_stop(self._session, [self._record], signal, grace)
 
     async def cancel(self) -> bool:

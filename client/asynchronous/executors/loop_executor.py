@@ -15,6 +15,7 @@ from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
 from ..client import AsyncClient
+from ..loop.limit import Limit
 from ..verbs.call_options import result_of, spec_and_id, takes_job_options
 from .submissions import Submission, Submissions, check_most
 
@@ -52,7 +53,7 @@ class _Settling:
 async def _results(futures: Sequence[asyncio.Future[CompletedJob]], deadline: float | None) -> AsyncIterator[CompletedJob]:
     try:
         for future in futures:
-            async with asyncio.timeout_at(deadline):
+            async with Limit(None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())):
                 result = await future
             yield result
     finally:

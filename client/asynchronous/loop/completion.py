@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 from ...library.options.arguments import Duration, seconds
-from ..job import AsyncJob, timeout_of
+from ..job import AsyncJob
 from .ends import Waiting
+from .limit import limit_of
 from .session import AsyncSession
 
 
@@ -22,7 +23,7 @@ async def completed(session: AsyncSession, jobs: Iterable[AsyncJob], timeout: Du
     with Waiting(session.ends, by_record) as waiting:
         while True:
             # Not one time limit around all: it would end what the consumer does between two jobs.
-            async with timeout_of(None if deadline is None else max(0.0, deadline - time.monotonic())):
+            async with limit_of(None if deadline is None else max(0.0, deadline - time.monotonic())):
                 record = await waiting.next()
             if record is None:
                 return

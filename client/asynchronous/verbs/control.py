@@ -12,10 +12,11 @@ from ...library.options.arguments import Duration
 from ...library.values.results import Forgotten
 from ...library.values.run_info import forget_request
 from ...library.verbs import actions
-from ..job import AsyncJob, timeout_of
+from ..job import AsyncJob
 from ..loop.completion import completed
 from ..loop.connection import AsyncConnection
 from ..loop.ends import Waiting
+from ..loop.limit import limit_of
 from ..loop.session import AsyncSession
 from .actions import forget, request_stop
 
@@ -38,7 +39,7 @@ class Control(Attached):
         Raises TimeoutError.
         """
         wanted = [*jobs]
-        async with timeout_of(timeout):
+        async with limit_of(timeout):
             await self.connection.open()
             with Waiting(self._session.ends, [job.record for job in wanted]) as waiting:
                 while await waiting.next() is not None and not any:
@@ -63,7 +64,7 @@ class Control(Attached):
     ) -> None:
         """Stop jobs and all processes that they started; returns when none of these is left; see `Client.stop`."""
         records = [job.record for job in jobs]
-        async with timeout_of(timeout):
+        async with limit_of(timeout):
             await request_stop(self._session, records, signal, grace)
             with Waiting(self._session.ends, records) as waiting:
                 await waiting.all()

@@ -11,6 +11,7 @@ from ...library.streams.text_mode import TextMode
 from ...library.values.completed_job import CompletedJob
 from ...protocol.exchange import Exchange
 from ..job import AsyncJob
+from ..loop.limit import limit_of
 from ..loop.session import AsyncSession
 from ..streams.feeding import feed
 from ..streams.output import Collecting
@@ -35,7 +36,7 @@ async def run_to_end(
     Raises the refusal, or `JobTimeout` with the output so far (decoded by `mode`) when `timeout` has passed.
     """
     output = job.collect()
-    limit = asyncio.timeout(None if timeout is None else seconds(timeout))
+    limit = limit_of(timeout)
     try:
         try:
             async with limit:
