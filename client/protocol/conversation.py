@@ -308,9 +308,10 @@ class Conversation:
             self._write(request_pb2.Request(credit=credit))
 
     def _push(self, exchange: Exchange) -> None:
-        if exchange.pushes is None or exchange.number not in self._in_flight or exchange.ended:
+        pushes = exchange.pushes
+        if pushes is None or exchange.number not in self._in_flight or exchange.ended:
             return
-        for request, data in pushed(exchange, self._identity):
+        for request, data in pushed(pushes, exchange.request, self._identity):
             self._write(request, data)
 
     def _cancel(self, exchange: Exchange) -> None:
