@@ -129,7 +129,7 @@ def test_the_protocol_page_has_all_verbs_that_must_be_signed_and_all_that_a_job_
     assert set(words(page.split("\n## Proof\n")[1].split(" need `Envelope.proof`")[0])) == SIGNED_VERBS
     comment = (ROOT / "schemas/proto/jobwire/v1/request.proto").read_text().split("that changes something: ")[1].split(".")[0]
     assert set(re.findall(r"\w+", comment)) == SIGNED_VERBS
-    assert set(words(page.split("keys without an owner mean those. It may send ")[1].split(", as far as")[0])) == delegated.VERBS
+    assert set(words(page.split("means the owner's jobs. It may send ")[1].split(", as far as")[0])) == delegated.VERBS
 
 
 def test_the_protocol_page_has_all_features() -> None:
@@ -186,7 +186,7 @@ def test_a_subscribers_picture_is_the_table_in_the_code() -> None:
 
 
 def test_the_letters_of_names_are_those_of_the_page() -> None:
-    said = "begins with a letter, a digit or `_` and has at most 128 of these: ASCII letters, digits, `_.[]:+-`"
+    said = "begins with a letter, a digit or `_` and consists of at most 128 ASCII letters, digits and `_.[]:+-`"
     assert said in (ROOT / "docs/protocol.md").read_text()
     letters = string.ascii_letters + string.digits
     assert "".join(filter(lambda one: not name_problem(f"z{one}"), map(chr, range(0x250)))) == "".join(sorted(letters + "_.[]:+-"))
