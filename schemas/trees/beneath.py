@@ -10,7 +10,10 @@ import contextlib
 import errno
 import itertools
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Generator, Iterator
+
+from ..text.printable import printable
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A FIFO is opened without waiting for its other end, and refused then.
@@ -42,13 +45,80 @@ def open_folder(root: int, path: bytes, *, create: bool = False) -> int:
 
 
 def remove_tree(parent: int, name: bytes) -> None:
-    """Remove a file, a link, or a folder with everything in it, however deep. A missing one is not an error. Raises OSError."""
+    """Remove a file, a link, or a folder with everything in it, however deep. A missing one is not an error.
+
+    What is mounted in there belongs to others: nothing of it is touched. Raises OSError, EBUSY if something is mounted.
+    """
     try:
         if not _unlinked(parent, name):
-            _empty(parent, name)
+            _empty(parent, name, _mount_of(parent))
             os.rmdir(name, dir_fd=parent)
     except FileNotFoundError:
         return
+
+
+def statuses(root: int) -> Iterator[os.stat_result]:
+    """Iterate over the status of a folder and of everything in it, however deep, as far as it can be read. Nothing mounted is entered.
+
+    Ends early if a folder is moved meanwhile. Raises OSError if there is no /proc.
+    """
+    mount = _mount_of(root)
+    # Only one folder is open at a time: a job can nest them deeper than there are descriptors, or than Python calls functions.
+    here = os.dup(root)
+    above: list[tuple[os.stat_result, list[str]]] = []
+    try:
+        yield os.fstat(here)
+        folders = yield from _statuses_in(here)
+        while True:
+            if folders:
+                inner = _enter(here, folders.pop(), mount)
+                if inner >= 0:
+                    above.append((os.fstat(here), folders))
+                    os.close(here)
+                    here = inner
+                    folders = yield from _statuses_in(here)
+            elif above:
+                outer = os.open("..", FOLDER, dir_fd=here)
+                os.close(here)
+                here = outer
+                was, folders = above.pop()
+                if not os.path.samestat(was, os.fstat(here)):
+                    return
+            else:
+                return
+    finally:
+        os.close(here)
+
+
+def _statuses_in(folder: int) -> Generator[os.stat_result, None, list[str]]:
+    inner: list[str] = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                yield status
+                if stat.S_ISDIR(status.st_mode):
+                    inner.append(name)
+    return inner
+
+
+def _enter(folder: int, name: str, mount: bytes) -> int:
+    """Return a descriptor of an inner folder; -1 if it cannot be read, or something is mounted on it."""
+    try:
+        inner = os.open(name, FOLDER, dir_fd=folder)
+    except OSError:
+        return -1
+    if _mount_of(inner) == mount:
+        return inner
+    os.close(inner)
+    return -1
+
+
+def _mount_of(held: int) -> bytes:
+    """Return the number of the mount that a descriptor is in. The device does not tell: a folder can be mounted on another of its disk."""
+    # See proc_pid_fdinfo(5): also of a descriptor that only holds a place (O_PATH).
+    with open(f"/proc/self/fdinfo/{held}", "rb", buffering=0) as file:  # noqa: PTH123 -- pathlib adds nothing here
+        return file.read().partition(b"mnt_id:")[2].partition(b"\n")[0]
 
 
 def _unlinked(folder: int, name: bytes) -> bool:
@@ -60,19 +130,19 @@ def _unlinked(folder: int, name: bytes) -> bool:
     return True
 
 
-def _empty(parent: int, name: bytes) -> None:
+def _empty(parent: int, name: bytes, mount: bytes) -> None:
     # What is in an inner folder moves up instead of being visited: a job can nest folders deeper than Python calls functions, or than
     # there are descriptors.
-    top = _open_anyway(parent, name)
+    top = _open_anyway(parent, name, mount)
     try:
         numbers = itertools.count()
         while folders := [inner for inner in map(os.fsencode, os.listdir(top)) if not _unlinked(top, inner)]:  # noqa: PTH208
             for folder in folders:
-                inner = _open_anyway(top, folder)
+                inner = _open_anyway(top, folder, mount)
                 try:
                     for deeper in map(os.fsencode, os.listdir(inner)):  # noqa: PTH208
                         if not _unlinked(inner, deeper):
-                            _move_up(inner, deeper, top, numbers)
+                            _move_up(inner, deeper, top, numbers, mount)
                 finally:
                     os.close(inner)
                 os.rmdir(folder, dir_fd=top)
@@ -80,9 +150,9 @@ def _empty(parent: int, name: bytes) -> None:
         os.close(top)
 
 
-def _move_up(inner: int, name: bytes, top: int, numbers: Iterator[int]) -> None:
+def _move_up(inner: int, name: bytes, top: int, numbers: Iterator[int], mount: bytes) -> None:
     # rename(2) wants to write in a folder that moves.
-    os.close(_open_anyway(inner, name))
+    os.close(_open_anyway(inner, name, mount))
     while True:
         number = next(numbers)
         try:
@@ -94,11 +164,16 @@ def _move_up(inner: int, name: bytes, top: int, numbers: Iterator[int]) -> None:
             return
 
 
-def _open_anyway(folder: int, name: bytes) -> int:
-    """Open a folder even if its permissions deny that to its owner. Raises OSError, also if a link has taken its place."""
+def _open_anyway(folder: int, name: bytes, mount: bytes) -> int:
+    """Open a folder even if its permissions deny that to its owner.
+
+    Raises OSError, also if a link has taken its place, or if something is mounted on it.
+    """
     # chmod(2) follows links, and whoever runs as the job's user may put one there at any moment: so it is held first.
     held = os.open(name, os.O_PATH | FOLDER, dir_fd=folder)
     try:
+        if _mount_of(held) != mount:
+            raise OSError(errno.EBUSY, f"something is mounted on {printable(os.fsdecode(name))}; unmount it")
         path = f"/proc/self/fd/{held}"
         os.chmod(path, _NEW_FOLDER_MODE)  # noqa: PTH101 -- as all here
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

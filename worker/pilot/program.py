@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from ...keys.files.small_file import read_small
 from ...keys.holder import identify
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
+from ...schemas.trees import beneath
 from .. import reload
 from ..daemon import serve
 from ..options import capacity_options
@@ -64,8 +65,18 @@ def main(folder: str) -> int:
         return status_of(refused)
     finally:
         if state is not None:
-            shutil.rmtree(state, ignore_errors=True)
+            _remove(state)
     return 0
+
+
+def _remove(state: Path) -> None:
+    """Remove the state folder, with the folders of jobs, in which something may be mounted that belongs to others."""
+    with contextlib.suppress(OSError):
+        parent = os.open(state.parent, beneath.FOLDER)
+        try:
+            beneath.remove_tree(parent, os.fsencode(state.name))
+        finally:
+            os.close(parent)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], str]:

@@ -195,11 +195,8 @@ def size_of(work: str, key: JobKey) -> int:
     """Return how many bytes the folder of a job takes on the disk, with its content. What cannot be read counts as 0."""
     total = 0
     with contextlib.suppress(OSError), opened(work, key) as top:
-        for _, _, names, folder in os.fwalk(".", dir_fd=top):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    total += os.stat(name, dir_fd=folder, follow_symlinks=False).st_blocks * _BLOCK_BYTES
-            total += os.fstat(folder).st_blocks * _BLOCK_BYTES
+        for status in beneath.statuses(top):
+            total += status.st_blocks * _BLOCK_BYTES
     return total
 
 

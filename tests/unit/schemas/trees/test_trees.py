@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -311,6 +313,76 @@ def test_a_folder_is_removed_however_deep_and_closed_it_is(tmp_path: Path) -> No
     finally:
         os.close(parent)
     assert list(tmp_path.iterdir()) == []
+
+
+# In a namespace for mounts: in a folder, deeper, and on a file; of the same disk, and of another one.
+_MOUNTED = """
+import errno, os, subprocess, sys
+from jobwire.schemas.trees import beneath
+
+os.chdir(sys.argv[1])
+for path in ("tree/m", "tree/a/b/m", "tree/a/b/c", "precious/inner", "disk"):
+    os.makedirs(path)
+for path in ("precious/inner/gold", "tree/file", "tree/a/file"):
+    open(path, "w").close()
+os.chmod("precious", 0o755), os.chmod("precious/inner", 0o750)
+where, what = sys.argv[2:]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "t", "disk"], check=True)
+open("disk/gold", "w").close()
+subprocess.run(["mount", "--bind", what, where], check=True)
+parent = os.open(".", os.O_RDONLY)
+sizes = [status.st_ino for status in beneath.statuses(os.open("tree", os.O_RDONLY))]
+assert os.stat("precious/inner/gold").st_ino not in sizes
+try:
+    beneath.remove_tree(parent, b"tree")
+except OSError as error:
+    assert error.errno == errno.EBUSY, error
+    print(error.strerror)
+else:
+    print("removed")
+assert os.path.exists("precious/inner/gold") and os.path.exists("disk/gold")
+print(*(oct(os.stat(path).st_mode & 0o777) for path in ("precious", "precious/inner", "disk")))
+# The folder that it is in may have moved up.
+with open("/proc/self/mounts") as mounts:
+    places = [line.split()[1] for line in mounts]
+subprocess.run(["umount", *(place for place in places if place.startswith(f"{os.getcwd()}/tree"))], check=True)
+beneath.remove_tree(parent, b"tree")
+print(*sorted(os.listdir(".")))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize("where", ["tree/m", "tree/a/b/m", "tree/a/b"])
+@pytest.mark.parametrize("what", ["precious", "disk"])
+def test_what_is_mounted_in_a_folder_that_is_removed_stays_as_it_is(tmp_path: Path, where: str, what: str) -> None:
+    program = ["unshare", "--mount", sys.executable, "-c", _MOUNTED, str(tmp_path), where, what]
+    said = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    name = Path(where).name
+    assert said == f"something is mounted on {name}; unmount it\n0o755 0o750 0o755\ndisk precious\n"
+
+
+def test_all_that_is_in_a_folder_is_counted_however_deep(tmp_path: Path) -> None:
+    made = 1
+    folder = _open(tmp_path)
+    for number in range(1500):
+        os.mkdir("deeper", dir_fd=folder)
+        made += 1
+        if number % 500 == 0:
+            os.close(os.open("file", os.O_CREAT, dir_fd=folder))
+            os.symlink("..", "link", dir_fd=folder)
+            os.mkdir("closed", 0, dir_fd=folder)
+            made += 3
+        inner = os.open("deeper", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    top = _open(tmp_path)
+    try:
+        assert len(list(beneath.statuses(top))) == made
+        beneath.remove_tree(top, b"deeper")
+        beneath.remove_tree(top, b"closed")
+    finally:
+        os.close(top)
 
 
 @pytest.mark.parametrize("swapped", ["tree", "inner", "deeper"])
