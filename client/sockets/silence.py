@@ -52,6 +52,22 @@ class Silence:
         self.is_wanted = self.is_new = seconds is not None
 
     @property
+    def kind(self) -> str:
+        """What the other side is, as far as known: a worker or a broker."""
+        hello = self._conversation.hello
+        return "broker" if hello is not None and hello.kind == "broker" else "worker"
+
+    @property
+    def heard(self) -> int:
+        """How many messages came so far, on both sockets."""
+        return self._requests.received + self._events.received
+
+    def is_moving(self, within: float) -> bool:
+        """Return whether bytes came or were taken within so many seconds, though perhaps no message is complete: the line is slow."""
+        known = self._requests.monitored.tcp_info()
+        return known is not None and known.is_moving(within)
+
+    @property
     def whose(self) -> str:
         """Who gives no sign, as their user was told: an endpoint, or the worker behind a broker; empty: nobody."""
         if self._pulse is not None and self._pulse.is_silent:
@@ -78,17 +94,11 @@ class Silence:
         pulse = self._pulse
         if pulse is None:
             return
-
-        def is_moving() -> bool:
-            known = self._requests.monitored.tcp_info()
-            return known is not None and known.is_moving(pulse.patience)
-
-        heard = self._requests.received + self._events.received
-        endpoint, kind = self._requests.monitored.endpoint, self._kind
+        endpoint, kind = self._requests.monitored.endpoint, self.kind
         waits = waits and self._conversation.greeted
         if not (waits and kind == "broker"):
             self._inquire_at = None
-        match pulse.look(now, heard, waits=waits, is_moving=is_moving, looks_on=self.looks_on):
+        match pulse.look(now, self.heard, waits=waits, is_moving=lambda: self.is_moving(pulse.patience), looks_on=self.looks_on):
             case Sign.ASK:
                 self._conversation.ask_for_a_sign(self._jobs())
             case Sign.SILENT:
@@ -123,8 +133,3 @@ class Silence:
             self._requests.tell(diagnosis.silent_behind(silent.name, endpoint, silent.seconds))
         elif self._conversation.greeted:
             self._requests.tell(diagnosis.answers_behind(before, endpoint))
-
-    @property
-    def _kind(self) -> str:
-        hello = self._conversation.hello
-        return "broker" if hello is not None and hello.kind == "broker" else "worker"

@@ -1,7 +1,7 @@
 """Attend a command that runs on each worker: show all of their output, each line after the name of its worker.
 
 As in `run` of one job, Ctrl-C reaches the jobs: the first sends them SIGINT, the second stops them, a third returns at once. SIGTERM,
-SIGHUP and output without a reader stop them.
+SIGHUP and output without a reader stop them. Workers that give no sign are not waited for then: see ../job/parting.py.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from ....schemas.frames import MOST_KEYS
 from ....schemas.generated import request_pb2
@@ -20,13 +21,15 @@ from ...library.client import Client
 from ...library.job import Job
 from ...library.requests.queries import query_by_key
 from ...protocol.exchange import Exchange
+from ...sockets.connecting import diagnosis
 from .. import exit_status
+from ..job.parting import Parting
 from ..shown.attempts import AttemptEnds
-from ..shown.sentences import failed, how_it_ended
+from ..shown.sentences import failed, how_it_ended, how_many_jobs
 from ..terminal.copying import step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import say
-from ..terminal.signals import Signals
+from ..terminal.signals import Overdue, Signals
 from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 from ..terminal.tagged_lines import Spout, TaggedCopy
 from .words import what_failed
@@ -59,6 +62,9 @@ class EachAttendance:
         self._unwritable: int | None = None
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[tuple[str, Exchange]] = []
+        # The last signal that was to end this command, if any.
+        self._heeded = 0
+        self._parting = Parting(client.connection)
 
     def attend(self, signals: Signals) -> int:
         """Attend the jobs to their ends and return the exit status of the command."""
@@ -67,11 +73,15 @@ class EachAttendance:
             while self._left or self._followed or self._out.is_blocked or self._err.is_blocked:
                 for number in signals.take():
                     self._heed(number)
+                self._part()
                 self._open()
                 self._step(readers, signals)
                 self._hear_answers()
                 self._tell_of_waiting()
                 self._close()
+        except Overdue as overdue:
+            self._heeded = overdue.number
+            self._end_unanswered(diagnosis.unanswering(self._client.connection.silence.kind, self._client.connection.endpoint))
         finally:
             readers.close()
             self._out.outlet.close()
@@ -116,7 +126,27 @@ class EachAttendance:
     def _due_at(self) -> float | None:
         """Return until when to wait at most: not at all if a job is over, or can be opened, already."""
         can_open = len(self._followed) < _MOST_FOLLOWED and any(job.state not in (None, State.QUEUED) for job in self._left.values())
-        return time.monotonic() if can_open or any(map(self._is_over, self._followed)) else self._tell_at
+        return time.monotonic() if can_open or any(map(self._is_over, self._followed)) else self._next_at()
+
+    def _next_at(self) -> float | None:
+        return min(filter(None, (self._tell_at, self._parting.due_at)), default=None)
+
+    def _part(self) -> None:
+        """End the command if it was asked to, and waits for workers that give no sign."""
+        jobs = [job.key for job in self._unfinished()]
+        is_held_up = self._unwritable is None and (self._out.is_blocked or self._err.is_blocked)
+        if who := self._parting.turn(jobs, is_held_up=is_held_up):
+            self._end_unanswered(who)
+
+    def _end_unanswered(self, who: str) -> NoReturn:
+        if jobs := len(self._unfinished()):
+            says, stops = ("whether it does", "it") if jobs == 1 else ("which do", "them")
+            what = f"{how_many_jobs(jobs)} may go on: jobwire show {self._run} says {says}, jobwire stop {self._run} stops {stops}"
+        else:
+            what = f"the rest of the output is not shown: jobwire logs {self._run} shows all of it"
+        say(f"{who}; {what}")
+        status = 128 + self._heeded if self._heeded else exit_status.OWN_FAILURE
+        raise exit_status.Ending(status if self._unwritable is None else self._unwritable)
 
     def _is_over(self, worker: str) -> bool:
         return self._jobs[worker].outcome is not None and all(copy.is_done for copy in self._followed[worker])
@@ -152,12 +182,15 @@ class EachAttendance:
         if number != signal.SIGINT and time.monotonic() < self._stopped_at + _SAME_SECONDS:
             # timeout(1) signals this process, and then its group: that is one request to stop.
             return
+        self._heeded = number
         # SIGTERM and SIGHUP count as a second Ctrl-C, and each one after that as a third.
         self._interrupts = self._interrupts + 1 if number == signal.SIGINT else max(_STOPPING, self._interrupts + 1)
         if self._interrupts > _STOPPING:
             # If the stop was asked for only just now: what is still to be sent would be lost with this process.
             while time.monotonic() < self._stopped_at + _SAME_SECONDS and self._unfinished():
                 self._client.pump(self._stopped_at + _SAME_SECONDS)
+            if who := self._parting.doubts([job.key for job in self._unfinished()]):
+                self._end_unanswered(who)
             say(f"the jobs are still being stopped; jobwire wait {self._run} waits for their end")
             raise exit_status.Ending(128 + number)
         if self._interrupts == _STOPPING:
@@ -165,6 +198,7 @@ class EachAttendance:
         self._stop(signal.SIGINT if self._interrupts < _STOPPING else 0)
 
     def _stop(self, number: int = 0) -> None:
+        self._parting.begin()
         keys = [key_to_wire(job.key) for job in self._unfinished()]
         for at in range(0, len(keys), MOST_KEYS):
             self._ask("", request_pb2.Request(stop=request_pb2.Stop(keys=keys[at : at + MOST_KEYS], signal=number)))

@@ -1,7 +1,8 @@
 """Attend one job: show its output here, and exit with its status.
 
 `run` stands for the job. Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT goes to the job, as a
-terminal would send it. SIGTERM, SIGHUP, and output that has no reader or cannot be written, stop the job.
+terminal would send it. SIGTERM, SIGHUP, and output that has no reader or cannot be written, stop the job. A worker that gives no sign is
+not waited for then: see parting.py.
 
 `submit --follow` only watches, as `submit --wait`, `batch`, `wait` and `logs` do: whatever ends the command, the job continues.
 """
@@ -14,13 +15,14 @@ from typing import NoReturn
 
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import OutcomeKind, State
-from ....schemas.naming import short_id
+from ....schemas.naming import JobKey, short_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...library.client import Client
 from ...library.job import Job
 from ...library.streams.feeder import Feeder
 from ...protocol.exchange import Exchange
+from ...sockets.connecting import diagnosis
 from .. import exit_status
 from ..shown.attempts import AttemptEnds
 from ..shown.sentences import how_it_ended, status_of
@@ -28,8 +30,9 @@ from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.own_input import let_go, unreadable
 from ..terminal.screen import say
-from ..terminal.signals import Signals
+from ..terminal.signals import Overdue, Signals
 from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
+from .parting import Parting
 
 # A job that starts at once is not reported as waiting.
 _PATIENCE_SECONDS = 0.5
@@ -69,6 +72,9 @@ class Attendance:
         # When to report that the job waits; None: this was done, or is not needed any more.
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[Exchange] = []
+        # The last signal that was to end this command, if any.
+        self._heeded = 0
+        self._parting = Parting(client.connection)
 
     def attend(self, signals: Signals | None) -> int:
         """Attend the job to its end and return the exit status of the command.
@@ -79,6 +85,9 @@ class Attendance:
         readers = Readers([copy.outlet.fd for copy in copies])
         try:
             self._copy(copies, readers, signals)
+        except Overdue as overdue:
+            self._heeded = overdue.number
+            self._end_unanswered(diagnosis.unanswering(self._client.connection.silence.kind, self._client.connection.endpoint))
         finally:
             readers.close()
             for copy in copies:
@@ -103,6 +112,7 @@ class Attendance:
         while self._job.exit_status is None or not all(copy.is_done for copy in copies):
             for number in signals.take() if signals else b"":
                 self._heed(number)
+            self._part(copies)
             try:
                 self._step(copies, readers, [signals.fd] if signals else [])
                 # Before everything else that follows a wait: somebody may be typing, and waiting to see it. In this order, because a
@@ -165,7 +175,7 @@ class Attendance:
 
     def _due_at(self) -> float | None:
         """Return when there is something to do even if nothing happens."""
-        return self._tell_at
+        return min(filter(None, (self._tell_at, self._parting.due_at)), default=None)
 
     def _step(self, copies: list[Copy], readers: Readers, wake_fds: list[int]) -> None:
         until = self._due_at()
@@ -178,6 +188,25 @@ class Attendance:
         else:
             # Nothing is written any more, so readers do not matter.
             self._client.pump(until, wake_fds)
+
+    def _part(self, copies: list[Copy]) -> None:
+        """End the command if it was asked to, and waits for a worker that gives no sign."""
+        is_held_up = self._unwritable is None and any(copy.is_blocked for copy in copies)
+        if who := self._parting.turn(self._waited_for(), is_held_up=is_held_up):
+            self._end_unanswered(who)
+
+    def _waited_for(self) -> list[JobKey]:
+        return [self._job.key] if self._job.exit_status is None else []
+
+    def _end_unanswered(self, who: str) -> NoReturn:
+        """End the command although the job may go on, or its output is not complete."""
+        name = short_id(self._job.key.id)
+        if self._job.exit_status is None:
+            say(f"{who}; job {name} may go on: jobwire show {name} says whether it does, jobwire stop {name} stops it")
+        else:
+            say(f"{who}; the rest of the output of job {name} is not shown: jobwire logs {name} shows all of it")
+        status = 128 + self._heeded if self._heeded else exit_status.OWN_FAILURE
+        raise exit_status.Ending(status if self._unwritable is None else self._unwritable)
 
     def _leave(self, number: int) -> NoReturn:
         name = short_id(self._job.key.id)
@@ -199,32 +228,38 @@ class Attendance:
         if number != signal.SIGINT and self._is_stopping and time.monotonic() < self._stopped_at + _SAME_SECONDS:
             # timeout(1) signals this process, and then its group: that is one request to stop.
             return
+        self._heeded = number
         # SIGTERM and SIGHUP count as a second Ctrl-C, and each one after that as a third.
         self._interrupts = self._interrupts + 1 if number == signal.SIGINT else max(_STOPPING, self._interrupts + 1)
         if self._interrupts > _STOPPING:
             name = short_id(self._job.key.id)
             self._send_what_is_asked()
+            if who := self._parting.doubts(self._waited_for()):
+                self._end_unanswered(who)
             say(f"job {name} is still being stopped; jobwire wait {name} waits for its end")
             raise exit_status.Ending(128 + number)
         if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
             self._stop()
         elif self._is_retried:
             # A signal alone would make it fail, and be tried again.
-            self._ask(request_pb2.Request(stop=request_pb2.Stop(keys=[self._key], signal=signal.SIGINT)))
+            self._parting.pass_on(self._ask(request_pb2.Request(stop=request_pb2.Stop(keys=[self._key], signal=signal.SIGINT))))
         else:
-            self._pass_on(signal.SIGINT)
+            self._parting.pass_on(self._pass_on(signal.SIGINT))
 
-    def _pass_on(self, number: int) -> None:
-        self._ask(request_pb2.Request(signal=request_pb2.Signal(key=self._key, signal=number)))
+    def _pass_on(self, number: int) -> Exchange:
+        return self._ask(request_pb2.Request(signal=request_pb2.Signal(key=self._key, signal=number)))
 
     def _stop(self) -> None:
         if not self._is_stopping:
             self._is_stopping = True
             self._stopped_at = time.monotonic()
+            self._parting.begin()
             self._ask(request_pb2.Request(stop=request_pb2.Stop(keys=[self._key])))
 
-    def _ask(self, request: request_pb2.Request) -> None:
-        self._asked.append(self._client.connection.ask(request))
+    def _ask(self, request: request_pb2.Request) -> Exchange:
+        exchange = self._client.connection.ask(request)
+        self._asked.append(exchange)
+        return exchange
 
     def _send_what_is_asked(self) -> None:
         """Give a stop that was requested only just now a moment: unsent requests would be lost with this process."""

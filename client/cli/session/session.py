@@ -279,6 +279,10 @@ class Session(Attendance):
         say(f"left job {name}, which continues; return with: jobwire attach {name}", *filter(None, [self._later]))
         raise exit_status.Ending(128 + number if number else exit_status.DONE)
 
+    def _end_unanswered(self, who: str) -> NoReturn:
+        self._restore()
+        super()._end_unanswered(who)
+
     def _ended(self) -> int:
         if self._own is not None:
             self._own.leave()

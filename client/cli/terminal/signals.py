@@ -1,4 +1,7 @@
-"""Signals that a command handles in its own loop, next to its sockets, instead of being killed by them."""
+"""Signals that a command handles in its own loop, next to its sockets, instead of being killed by them.
+
+If the loop itself is kept waiting by something else and does not take a signal, `Overdue` ends that.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,51 @@ from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
+from ..exit_status import Ending
+
 TAKEN = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 # Those of them that would end a program. SIGQUIT is for the job alone.
 _END_A_PROGRAM = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _heard: list[int] = []
+# After so long, a signal that ends a program and that was not taken ends what keeps the loop waiting.
+OVERDUE_SECONDS = 5.0
+
+
+class Overdue(Ending):
+    """Raised in the place of whatever waits while a signal is not taken."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
+class _Alarm:
+    """The timer of this process, as far as nobody else has set it: alarm(2) outlives an execve(2), as of a wrapper that limits the time."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._is_set = False
+
+    def set(self, number: int) -> None:
+        if self._is_set or signal.getitimer(signal.ITIMER_REAL)[0] or signal.getsignal(signal.SIGALRM) != signal.SIG_DFL:
+            return
+        self._number, self._is_set = number, True
+        signal.signal(signal.SIGALRM, self._ring)
+        signal.setitimer(signal.ITIMER_REAL, OVERDUE_SECONDS)
+
+    def cancel(self) -> None:
+        if self._is_set:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            self._is_set = False
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.cancel()
+        raise Overdue(self._number)
+
+
+_alarm = _Alarm()
 
 
 class Signals:
@@ -36,9 +80,13 @@ class Signals:
             return os.read(self.fd, 64)
         except BlockingIOError:
             return b""
+        finally:
+            # In this order: what comes before this is in the pipe, and taken at once.
+            _alarm.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Restore the former handlers."""
+        _alarm.cancel()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
@@ -51,6 +99,7 @@ def _noted(number: int, frame: FrameType | None) -> None:
     del frame
     if number in _END_A_PROGRAM:
         _heard.append(number)
+        _alarm.set(number)
 
 
 def take_heard() -> list[int]:

@@ -7,7 +7,7 @@ them; only the answer of the host itself (refused, unknown, no route) needs anot
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ....keys.identity import Identity, fingerprint, format_public
@@ -142,6 +142,17 @@ def silent_behind(worker: str, endpoint: str, seconds: float) -> str:
 def answers_behind(worker: str, endpoint: str) -> str:
     """Return that the worker of a broker responds again."""
     return f"worker {worker} answers the broker at {endpoint} again"
+
+
+def unanswering(kind: str, endpoint: str) -> str:
+    """Return that somebody does not answer who is not waited for any longer."""
+    return f"the {kind} at {endpoint} does not answer"
+
+
+def unanswering_behind(workers: Sequence[str], endpoint: str) -> str:
+    """Return the same about workers behind a broker, which does answer."""
+    who = f"worker {workers[0]} does" if len(workers) == 1 else f"workers {', '.join(workers)} do"
+    return f"{who} not answer the broker at {endpoint}"
 
 
 def _gone(no_answer: str, host: str, error: OSError | ValueError) -> Refused:
