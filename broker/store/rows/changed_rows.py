@@ -16,12 +16,10 @@ _Execute = Callable[..., sqlite3.Cursor]
 _GO_ON = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, aged_from = ? WHERE row = ?"
 # What was set beside the spec of a job, alone or of one that goes on: a request alters some hundreds, in one piece.
 _ALTERED = (
-    "priority = ?2, held_by = ?3, limit_proof = CASE WHEN time_limit IS ?4 THEN limit_proof ELSE ?5 END, time_limit = ?4, change_proof = ?5"
+    "priority = ?, held_by = ?, limit_proof = CASE WHEN time_limit IS ? THEN limit_proof ELSE ? END, time_limit = ?, change_proof = ?"
 )
-_ALTER = f"UPDATE jobs SET {_ALTERED} WHERE row = ?1"  # noqa: S608 -- constants
-_GO_ON_ALTERED = (
-    f"UPDATE jobs SET {_ALTERED}, state = ?6, launched = ?7, attempt = ?8, pid = ?9, started_at = ?10, aged_from = ?11 WHERE row = ?1"  # noqa: S608 -- constants
-)
+_ALTER = f"UPDATE jobs SET {_ALTERED} WHERE row = ?"  # noqa: S608 -- constants
+_GO_ON_ALTERED = f"UPDATE jobs SET {_ALTERED}, state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, aged_from = ? WHERE row = ?"  # noqa: S608 -- constants
 _END = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?, ok = ?"
 _END_STARTED = f"{_END} WHERE row = ?"
 _END_WITH_START = f"{_END}, pid = ?, started_at = ? WHERE row = ?"
@@ -108,15 +106,16 @@ def _alter(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     for change in changes:
         if change.altered is None:
             continue
-        *altered, proof = change.altered
+        priority, held_by, time_limit, proof = change.altered
         if proof not in proofs:
             proofs[proof] = envelopes.add(execute, proof)
-        said = (change.row, *altered, proofs[proof])
+        row_of_proof = proofs[proof]
+        said = (priority, held_by, time_limit, row_of_proof, time_limit, row_of_proof)
         if change.ok is not None:
-            ended.append(said)
+            ended.append((*said, change.row))
         else:
             process = change.attempt, change.pid, change.started_at_us
-            going_on.append((*said, change.state, change.launched, *process, change.aged_from_us))
+            going_on.append((*said, change.state, change.launched, *process, change.aged_from_us, change.row))
     _run_for_each(connection, _ALTER, ended)
     _run_for_each(connection, _GO_ON_ALTERED, going_on)
     envelopes.drop_unused(execute, {proof for row in before for proof in row} - {None})

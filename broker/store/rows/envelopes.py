@@ -28,11 +28,11 @@ def drop_unused(execute: _Execute, envelopes: Iterable[int]) -> None:
     """Delete the envelopes in these rows that nothing refers to."""
     for envelope in envelopes:
         execute(
-            "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"
-            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
-            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE limit_proof = ?1)"
-            " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)"
-            " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = ?1)"
-            " AND NOT EXISTS (SELECT 1 FROM staged_runs WHERE proof = ?1)",
-            (envelope,),
+            "DELETE FROM proofs WHERE row = :row AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = :row AND shares_proof IS NOT NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = :row) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = :row)"
+            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE limit_proof = :row)"
+            " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = :row)"
+            " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = :row)"
+            " AND NOT EXISTS (SELECT 1 FROM staged_runs WHERE proof = :row)",
+            {"row": envelope},
         )

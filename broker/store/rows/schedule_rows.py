@@ -84,9 +84,9 @@ def record(execute: Execute, fired: Fired) -> None:
         execute("INSERT INTO firings (schedule, due, job, note) VALUES (?, ?, ?, ?)", (fired.schedule, *firing))
     if fired.firings:
         execute(
-            "DELETE FROM firings WHERE schedule = ?1 AND row <= (SELECT row FROM firings WHERE schedule = ?1 ORDER BY row DESC"
-            " LIMIT 1 OFFSET ?2)",
-            (fired.schedule, MOST_FIRINGS),
+            "DELETE FROM firings WHERE schedule = ? AND row <= (SELECT row FROM firings WHERE schedule = ? ORDER BY row DESC"
+            " LIMIT 1 OFFSET ?)",
+            (fired.schedule, fired.schedule, MOST_FIRINGS),
         )
 
 

@@ -41,7 +41,7 @@ MOST_A_STEP = 100
 _ROWS_OF_ONE = 4
 _BYTES_OF_ONE = 8 * 1024
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
-_FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
+_FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?) FROM (SELECT 1) LEFT JOIN jobs ON owner = ? AND id = ?"
 
 
 def jobs_in(write: Write) -> int:
@@ -261,7 +261,7 @@ class Rows:
         rows: list[int] = []
         known: set[int] = set()
         for position, job in enumerate(jobs):
-            row, digest, forgotten = self._execute(_FIND, (*job.key, mark_of(job.key))).fetchone()
+            row, digest, forgotten = self._execute(_FIND, (mark_of(job.key), *job.key)).fetchone()
             if row is None and forgotten:
                 return Conflict(position, forgotten=True)
             if row is None:
@@ -280,7 +280,7 @@ class Rows:
         rows: list[int] = []
         known: set[int] = set()
         for position, job in enumerate(jobs):
-            row, _, forgotten = self._execute(_FIND, (*job.key, mark_of(job.key))).fetchone()
+            row, _, forgotten = self._execute(_FIND, (mark_of(job.key), *job.key)).fetchone()
             rows.append(row or -forgotten)
             if rows[-1]:
                 known.add(position)

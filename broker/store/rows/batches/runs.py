@@ -116,10 +116,10 @@ def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
     ok = sum(oks)
     execute("UPDATE batches SET jobs = jobs - ?, ok = ok - ?, failed = failed - ? WHERE row = ?", (len(oks), ok, len(oks) - ok, batch))
     gone = execute(
-        "SELECT change_proof, finish_proof, owner, id FROM batches WHERE row = ?1 AND jobs <= 0"
-        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)"
+        "SELECT change_proof, finish_proof, owner, id FROM batches WHERE row = ? AND jobs <= 0"
+        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?)"
         " AND NOT EXISTS (SELECT 1 FROM staged_runs AS its WHERE its.owner = batches.owner AND its.id = batches.id AND NOT its.is_whole)",
-        (batch,),
+        (batch, batch),
     ).fetchone()
     if gone is None:
         return set()

@@ -135,7 +135,7 @@ def origin_of(read: _Read, owner: bytes, run: bytes, job_id: bytes, row: int) ->
     template, due_us, queued = rows[0]
     if job_id == finish_job_id(run):
         return Origin(due_us)
-    ((behind,),) = read("SELECT count(*) FROM jobs WHERE batch = (SELECT batch FROM jobs WHERE row = ?1) AND row > ?1", (row,))
+    ((behind,),) = read("SELECT count(*) FROM jobs WHERE batch = (SELECT batch FROM jobs WHERE row = ?) AND row > ?", (row, row))
     parts = read("SELECT number, jobs FROM staged_parts WHERE run = ? ORDER BY number", (template,))
     for number in nearest_first([jobs for _, jobs in parts], queued - 1 - behind):
         # One after the other: to make all ids of a large batch takes a second.
@@ -195,8 +195,8 @@ def drop(execute: _Execute, write: DropTemplate) -> None:
     execute("DELETE FROM staged_runs WHERE row = ?", (row,))
     # Its jobs share it, and only those that share one are in an index by it.
     execute(
-        "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)",
-        (proof,),
+        "DELETE FROM proofs WHERE row = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ? AND shares_proof IS NOT NULL)",
+        (proof, proof),
     )
 
 

@@ -65,9 +65,9 @@ def limited(read: _Read) -> frozenset[JobKey]:
 def machine_of(read: _Read, key: AttemptKey) -> bytes:
     """Return where an attempt at a job was placed, even if the job was forgotten; empty if unknown."""
     rows = read(
-        "SELECT machine FROM placements JOIN jobs ON jobs.row = job WHERE owner = ?1 AND id = ?2 AND n = ?3"
-        " UNION ALL SELECT machine FROM leftover_machines WHERE owner = ?1 AND id = ?2 AND attempt = ?3",
-        key,
+        "SELECT machine FROM placements JOIN jobs ON jobs.row = job WHERE owner = ? AND id = ? AND n = ?"
+        " UNION ALL SELECT machine FROM leftover_machines WHERE owner = ? AND id = ? AND attempt = ?",
+        (*key, *key),
     )
     return rows[0][0] if rows else b""
 
@@ -80,9 +80,9 @@ def waits(read: _Read, key: JobKey) -> bool:
 def end_of(read: _Read, key: AttemptKey) -> Outcome | None:
     """Return the outcome of an attempt; None if it has not ended, or its job was forgotten."""
     rows = read(
-        "SELECT outcome FROM jobs WHERE owner = ?1 AND id = ?2 AND attempt = ?3 AND state = 4"
-        " UNION ALL SELECT attempts.outcome FROM attempts JOIN jobs ON jobs.row = job WHERE owner = ?1 AND id = ?2 AND n = ?3",
-        key,
+        "SELECT outcome FROM jobs WHERE owner = ? AND id = ? AND attempt = ? AND state = 4"
+        " UNION ALL SELECT attempts.outcome FROM attempts JOIN jobs ON jobs.row = job WHERE owner = ? AND id = ? AND n = ?",
+        (*key, *key),
     )
     return outcome_from_wire(job_pb2.Outcome.FromString(rows[0][0])) if rows and rows[0][0] else None
 

@@ -50,7 +50,7 @@ def drop(execute: _Execute, row: int) -> None:
     """Delete where a job came from; also the start, after its last job."""
     found = execute("DELETE FROM relayed WHERE job = ? RETURNING digest", (row,)).fetchone()
     if found is not None:
-        execute("DELETE FROM relayed_starts WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM relayed WHERE digest = ?1)", found)
+        execute("DELETE FROM relayed_starts WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM relayed WHERE digest = ?)", found * 2)
 
 
 def unsettled(read: _Read) -> Iterator[Relayed]:
