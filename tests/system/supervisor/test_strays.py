@@ -17,7 +17,7 @@ from raw_desk import RawDesk, kill_both, serving, start_pair
 from requirements import UNPRIVILEGED, can_run
 
 from jobwire.worker.keeper import process
-from jobwire.worker.supervisor.containment.cgroups import find_tree
+from jobwire.worker.supervisor.containment.cgroup_tree import find_tree, name_for
 from jobwire.worker.supervisor.containment.processes import children_of
 
 # argv: a file for the pid of the stray process, and how it strays. Its parent waits, unless it is to end first.
@@ -212,6 +212,40 @@ def test_a_cgroup_that_a_job_leaves_frozen_or_with_others_beneath_it_is_not_used
         assert desk.run("/bin/sh", "-c", f"{find}; {last}; exit 5")[0]["exit_status"] == 5
         fact, out, _ = desk.run("/bin/sh", "-c", f"{find}; ls -d $box/*/; cat $box/cgroup.freeze")
         assert (fact["exit_status"], out) == (0, b"0\n")
+
+
+# Nests cgroups in its own, deeper than a path is long, moves into the innermost, and ignores SIGTERM.
+_NEST = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+own = next(line for line in open("/proc/self/cgroup") if line.startswith("0::"))[3:].rstrip("\\n")
+os.chdir(sys.argv[1] + own)
+for _ in range(1500):
+    os.mkdir("nested"), os.chdir("nested")
+with open("cgroup.procs", "w") as procs:
+    procs.write("0")
+print("in", flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_job_in_cgroups_that_are_nested_very_deep_is_signalled_stopped_and_leaves_none(desk: RawDesk) -> None:
+    tree = find_tree()
+    assert tree is not None
+    handle = desk.start(sys.executable, "-S", "-c", _NEST, tree.folder_of(1))
+    started = desk.started(handle)
+    wait_until(lambda: (desk.folder(started) / "stdout").read_bytes() == b"in\n", "it is in the innermost")
+    boxes = list(Path(tree.above(desk.supervisor), name_for(desk.state.stat())).glob("job-*"))
+    assert any((box / "nested").exists() for box in boxes)
+    desk.wish(do="pause", job=handle)
+    assert desk.fact("paused", handle)["paused"]
+    desk.wish(do="resume", job=handle)
+    assert not desk.fact("paused", handle)["paused"]
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=100)
+    assert desk.ended(handle)["signal"] == signal.SIGKILL
+    desk.settle(handle)
+    wait_until(lambda: not any((box / "nested").exists() for box in boxes), "none is left")
 
 
 @pytest.fixture

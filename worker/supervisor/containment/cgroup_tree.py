@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 
 from ...keeper.light_process import say
 from ...mounts import read_mounts
 from .processes import cgroup_of
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PREFIX = "jobwire-"
 CONTROLLED = "cgroup.controllers"
 JOB_PREFIX = "job-"
@@ -79,11 +82,63 @@ def read_cpu_us(path: str) -> int | None:
     return int(rest.split(maxsplit=1)[0]) if name == b"usage_usec" else None
 
 
+def below(path: str) -> Iterator[tuple[int, str]]:
+    """Iterate over the cgroups below one, each after those below it: a descriptor of the one above it, until the next step, and its name.
+
+    However deep: a job can nest them deeper than Python calls functions, than there are descriptors, and than a path is long. Those that
+    are removed meanwhile are left out. Raises OSError if there is no such cgroup.
+    """
+    here = os.open(path, _FOLDER)
+    above: list[tuple[str, list[str]]] = []
+    try:
+        inner = _inner(here)
+        while inner or above:
+            if inner:
+                name = inner.pop()
+                try:
+                    entered = os.open(name, _FOLDER, dir_fd=here)
+                except OSError:
+                    continue
+                above.append((name, inner))
+                os.close(here)
+                here = entered
+                inner = _inner(here)
+            else:
+                outer = os.open("..", _FOLDER, dir_fd=here)
+                os.close(here)
+                here = outer
+                name, inner = above.pop()
+                yield here, name
+    finally:
+        os.close(here)
+
+
+def _inner(folder: int) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
 def remove_tree(path: str) -> None:
     """Remove the folder of a cgroup and those below it; a failure is logged."""
     # Files in a cgroup's folder belong to the kernel and disappear with it.
-    for folder, _, _ in os.walk(path, topdown=False):
-        try:
-            os.rmdir(folder)
-        except OSError as error:
-            say(f"the cgroup {folder} cannot be removed: {error.strerror}")
+    try:
+        for above, name in below(path):
+            try:
+                os.rmdir(name, dir_fd=above)
+            except OSError as error:
+                say(f"the cgroup {name} in {path} cannot be removed: {error.strerror}")
+        os.rmdir(path)
+    except OSError as error:
+        say(f"the cgroup {path} cannot be removed: {error.strerror}")
+
+
+def remove_unused(path: str) -> None:
+    """Remove those below the folder of a cgroup in which no process is, and itself."""
+    with suppress(OSError):
+        for above, name in below(path):
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=above)
+        os.rmdir(path)

@@ -8,6 +8,7 @@ process there is one for the state folder, and in that one for each running job.
 # ruff: noqa: PTH102, PTH106, PTH116, PTH208
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -16,7 +17,7 @@ from collections.abc import Callable
 
 from ...keeper.light_process import say
 from ..loop import Loop
-from .cgroup_tree import JOB_PREFIX, Tree, find_tree, job_name, leave_for, read_cpu_us, remove_tree
+from .cgroup_tree import JOB_PREFIX, Tree, below, find_tree, job_name, leave_for, read_cpu_us, remove_tree
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .leftovers import Hold, remove_leftovers
 
@@ -90,15 +91,21 @@ class Cgroup:
 
     def pids(self) -> list[int]:
         """Return the processes, including those in cgroups that the job created below."""
-        found = []
-        for folder, _, _ in os.walk(self.path):
-            try:
-                with open(f"{folder}/cgroup.procs") as file:  # noqa: PTH123 -- as above
-                    found += [int(line) for line in file]
-            except OSError:
-                # The job removed it meanwhile, or it is a threaded one, whose processes its parent lists.
-                continue
+        found = self._read_pids(None, self.path)
+        with contextlib.suppress(OSError):
+            # The job may remove them meanwhile.
+            for above, name in below(self.path):
+                found += self._read_pids(above, name)
         return found
+
+    @staticmethod
+    def _read_pids(above: int | None, folder: str) -> list[int]:
+        try:
+            with open(os.open(f"{folder}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC, dir_fd=above)) as file:  # noqa: PTH123 -- as above
+                return [int(line) for line in file]
+        except OSError:
+            # It was removed, or it is a threaded one, whose processes its parent lists.
+            return []
 
     def is_empty(self) -> bool:
         """Return whether no process is running; a zombie does not count."""

@@ -13,7 +13,7 @@ import os
 
 from ...keeper.light_process import say
 from ...state.presence import hold, is_held, is_inhabited
-from .cgroup_tree import PREFIX, name_for
+from .cgroup_tree import PREFIX, below, name_for
 from .processes import all_pids
 
 
@@ -111,8 +111,9 @@ def _remove(path: str) -> bool:
     try:
         if not _may_be_empty(path) or is_held(path):
             return False
-        for folder, _, _ in os.walk(path, topdown=False):
-            os.rmdir(folder)
+        for above, name in below(path):
+            os.rmdir(name, dir_fd=above)
+        os.rmdir(path)
     except OSError:
         # It belongs to another user, or a process moved in meanwhile.
         return False

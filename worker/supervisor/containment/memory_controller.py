@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from ...keeper.light_process import say
 from ..loop import Loop
-from .cgroup_tree import CONTROLLED, Tree, find_tree, job_name, leave_for
+from .cgroup_tree import CONTROLLED, Tree, find_tree, job_name, leave_for, remove_unused
 from .leftovers import Hold, remove_leftovers
 from .memory import Group, Memory, NoMemory
 
@@ -230,12 +230,8 @@ class FormerMemory:
         """Remove everything that is not in use."""
         if not self._hold.release():
             return
-        for folder, _, _ in os.walk(self._base, topdown=False):
-            try:
-                os.rmdir(folder)
-            except OSError:
-                # A job is running in it, or below it.
-                continue
+        # A job may be running in one of them.
+        remove_unused(self._base)
 
 
 def open_memory(name: str, boxes: Tree | None) -> Memory:

@@ -28,11 +28,11 @@ def as_in_cgroups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             for name, text in (("cgroup.procs", ""), ("cgroup.events", "populated 0\nfrozen 0\n")):
                 Path(path, name).write_text(text)
 
-    def remove(path: str) -> None:
-        for file in Path(path).iterdir():
+    def remove(path: str, *, dir_fd: int | None = None) -> None:
+        for file in Path(path if dir_fd is None else f"/proc/self/fd/{dir_fd}/{path}").iterdir():
             if file.is_file():
                 file.unlink()
-        rmdir(path)
+        rmdir(path, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "mkdir", make)
     monkeypatch.setattr(os, "rmdir", remove)

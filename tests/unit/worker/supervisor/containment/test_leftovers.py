@@ -18,11 +18,11 @@ def as_in_cgroups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove a folder with the files in it, as the kernel does."""
     rmdir = os.rmdir
 
-    def remove(path: str) -> None:
-        for file in Path(path).iterdir():
+    def remove(path: str, *, dir_fd: int | None = None) -> None:
+        for file in Path(path if dir_fd is None else f"/proc/self/fd/{dir_fd}/{path}").iterdir():
             if file.is_file():
                 file.unlink()
-        rmdir(path)
+        rmdir(path, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "rmdir", remove)
 
