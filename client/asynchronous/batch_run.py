@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 
 from ...schemas.generated import request_pb2
 from ..library.attached import Attached
-from ..library.options.arguments import Duration
+from ..library.options.arguments import Duration, deadline_in
 from ..library.values.results import Forgotten
 from ..library.values.run_info import (
     RunInfo,
@@ -99,7 +100,11 @@ class AsyncBatchRun(Attached):
 
         Raises TimeoutError if not all have ended within `timeout` from the first iteration.
         """
-        async for job in completed(self._session, await self.jobs(), timeout):
+        deadline = deadline_in(timeout)
+        async with limit_of(timeout):
+            jobs = await self.jobs()
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        async for job in completed(self._session, jobs, left):
             yield job
 
     async def stop(

@@ -90,11 +90,12 @@ class AsyncEventStream(Attached):
             if self._closed:
                 raise RuntimeError("this stream of events was closed")
             connection = self._session.connection
-            await connection.open()
             cursor = self._start
-            if cursor is not None and not isinstance(cursor, EventCursor):
-                found = await carry_out(connection, ask_for_position(self._wanted, cursor))
-                cursor = found
+            async with Limit(None if self._deadline is None else max(0.0, self._deadline - time.monotonic())):
+                await connection.open()
+                if cursor is not None and not isinstance(cursor, EventCursor):
+                    found = await carry_out(connection, ask_for_position(self._wanted, cursor))
+                    cursor = found
             after = None if cursor is None else event_pb2.Cursor(store=cursor.store, seq=cursor.seq)
             self._subscription = Subscription(self._wanted, after)
             connection.belongs_to(self._subscription, self)

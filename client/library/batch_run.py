@@ -40,7 +40,10 @@ class Stopping(Attached):
 
         Raises TimeoutError.
         """
-        deadline = deadline_in(timeout)
+        self.wait_until(deadline_in(timeout))
+
+    def wait_until(self, deadline: float | None) -> None:
+        """Wait as `wait` does. `deadline` is on `time.monotonic`."""
         while (item := self._session.connection.next(self._exchange, deadline)) is not None:
             tell_stuck_jobs(item, self._session.connection.notice)
 
@@ -86,10 +89,14 @@ class BatchRun(Attached):
 
     def jobs(self) -> list[Job]:
         """Return the jobs of the run that were not forgotten, oldest first, without its `on_finish`."""
+        return self._jobs(None)
+
+    def _jobs(self, deadline: float | None) -> list[Job]:
         if self.started:
             return [*self.started]
         wanted = request_pb2.List(all=True, batch=self.info.batch.id, owner=self.info.owner)
-        return [Job(self._session, info.key) for info in self._session.list_jobs(wanted) if not info.is_on_finish]
+        found = self._session.list_jobs(wanted, deadline=deadline)
+        return [Job(self._session, info.key) for info in found if not info.is_on_finish]
 
     def as_completed(self, *, timeout: Duration | None = None) -> Iterator[Job]:
         """Iterate over the jobs of the run in the order in which they end, after those that ended earlier; each job once.
@@ -99,7 +106,7 @@ class BatchRun(Attached):
         return self._as_completed(deadline_in(timeout))
 
     def _as_completed(self, deadline: float | None) -> Iterator[Job]:
-        jobs = {job.record: job for job in self.jobs()}
+        jobs = {job.record: job for job in self._jobs(deadline)}
         with closing(self._session.ends(jobs, deadline)) as ends:
             for record in ends:
                 yield jobs[record]
@@ -111,15 +118,19 @@ class BatchRun(Attached):
 
         `every_run`: those of all runs of this batch. Raises TimeoutError if `timeout` passes before.
         """
-        stopping = self.stop_soon(signal, grace, every_run=every_run)
-        stopping.wait(timeout)
+        deadline = deadline_in(timeout)
+        stopping = self._stop_soon(signal, grace, deadline, every_run=every_run)
+        stopping.wait_until(deadline)
         return stopping.jobs
 
     def stop_soon(self, signal: int | None = None, grace: Duration | None = None, *, every_run: bool = False) -> Stopping:
         """Start to stop the jobs of the run; returns once the worker has accepted that."""
+        return self._stop_soon(signal, grace, None, every_run=every_run)
+
+    def _stop_soon(self, signal: int | None, grace: Duration | None, deadline: float | None, *, every_run: bool) -> Stopping:
         exchange = self._session.connection.ask(stop_request(self.info, signal, grace, every_run=every_run))
         try:
-            item = self._session.connection.next(exchange, None)
+            item = self._session.connection.next(exchange, deadline)
         except BaseException:
             self._session.connection.forget(exchange)
             raise

@@ -49,7 +49,7 @@ class EventStream(Attached):
         self._only = take_many(wanted)
         cursor = read_start(start)
         if cursor is not None and not isinstance(cursor, EventCursor):
-            found = carry_out(session.connection.call, ask_for_position(wanted, cursor))
+            found = carry_out(lambda request: session.connection.call(request, deadline), ask_for_position(wanted, cursor))
             cursor = found
         after = None if cursor is None else event_pb2.Cursor(store=cursor.store, seq=cursor.seq)
         self._session = session

@@ -125,18 +125,18 @@ class Session:
         for request in requests:
             self.reply(request, "done")
 
-    def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> Iterator[JobInfo]:
+    def list_jobs(self, wanted: request_pb2.List, limit: int | None = None, deadline: float | None = None) -> Iterator[JobInfo]:
         """Iterate over the jobs of a list, page by page; at most this many.
 
-        Raises `Refused(UNIMPLEMENTED)` if the worker is too old for one of its filters.
+        Raises `Refused(UNIMPLEMENTED)` if the worker is too old for one of its filters, and TimeoutError when the deadline has passed.
         """
         from .requests.pages import Pages  # noqa: PLC0415 -- a command that runs a job need not wait for it
         from .values.job_info import job_info  # noqa: PLC0415 -- as above
 
         pages = Pages(request_pb2.Request(list=wanted), lambda reply: [*map(job_info, reply.list.jobs)], limit)
         while (request := pages.request) is not None:
-            filters.demand(wanted, self.connection.hello().features)
-            yield from pages.take(self.connection.call(request))
+            filters.demand(wanted, self.connection.hello(deadline).features)
+            yield from pages.take(self.connection.call(request, deadline))
 
     # --- ends of jobs
 
