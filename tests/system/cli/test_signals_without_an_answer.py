@@ -132,8 +132,8 @@ def signal_all(begun: dict[str, Piped | Terminal], number: int) -> None:
 def lasting(begun: dict[str, Piped | Terminal]) -> dict[str, float]:
     """Wait for the ends of all, and return after how many seconds each came."""
     since = time.monotonic()
-    left = {os.pidfd_open(one.process.pid): name for name, one in begun.items()}
-    lasted = {}
+    left = {os.pidfd_open(one.process.pid): name for name, one in begun.items() if one.process.poll() is None}
+    lasted = dict.fromkeys(begun.keys() - left.values(), 0.0)
     try:
         while left:
             ended = select.select([*left], [], [], max(0.0, since + _LATEST_SECONDS - time.monotonic()))[0]
