@@ -129,7 +129,8 @@ class Job:
 
     def limit(self, limit_ms: int) -> None:
         """Change its time limit, which counts from its start; 0: none."""
-        if self._stopping.stage is not Stage.RUNS or limit_ms == (self._lifetime.limit_ms or 0):
+        # With an end, nothing is left that could exceed it: only output that waits for room.
+        if self._stopping.stage is not Stage.RUNS or self._lifetime.ended_at_us or limit_ms == (self._lifetime.limit_ms or 0):
             return
         try:
             # Before it counts: a supervisor that adopts the job must not end it by the limit that it had.

@@ -344,3 +344,22 @@ def test_a_process_of_another_user_is_named_at_once_by_a_stop_a_signal_and_a_pau
     ]
     assert house.box.done == [10, "freeze", "thaw", 15, 18]
     assert json.loads(house.job.started_fact())["stuck"] == f"{whose} ended"
+
+
+@pytest.mark.parametrize("limit_ms", [1, 3_600_000])
+def test_a_limit_that_is_set_when_nothing_is_left_but_output_does_not_count(
+    house: House, monkeypatch: pytest.MonkeyPatch, limit_ms: int
+) -> None:
+    room: list[bool] = []
+    monkeypatch.setattr(Pump, "drain", lambda _pump: bool(room))
+    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.02)
+    house.box.members.clear()
+    house.leader.end(0)
+    house.job.limit(limit_ms)
+    house.run(0.05)
+    assert house.ended == []
+    room.append(True)
+    house.run(0.05)
+    (fact,) = house.ended
+    assert (fact["kind"], fact["sentence"]) == ("exited", "exited with status 0")
+    assert [timer for timer in house.loop._timers if timer.callback is not None] == []
