@@ -103,13 +103,16 @@ def _statuses_in(folder: int) -> Generator[os.stat_result, None, list[str]]:
 
 
 def _enter(folder: int, name: str, mount: bytes) -> int:
-    """Return a descriptor of an inner folder; -1 if it cannot be read, or something is mounted on it."""
+    """Return a descriptor of an inner folder; -1 if it cannot be read and left again, or something is mounted on it."""
     try:
         inner = os.open(name, FOLDER, dir_fd=folder)
     except OSError:
         return -1
-    if _mount_of(inner) == mount:
-        return inner
+    # One that may be listed only tells nothing about what is in it, and has no way back: that is looked up in it too.
+    with contextlib.suppress(PermissionError):
+        os.stat(".", dir_fd=inner)
+        if _mount_of(inner) == mount:
+            return inner
     os.close(inner)
     return -1
 

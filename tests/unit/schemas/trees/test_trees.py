@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 from io import BytesIO
 from pathlib import Path
 
@@ -383,6 +385,30 @@ def test_all_that_is_in_a_folder_is_counted_however_deep(tmp_path: Path) -> None
         beneath.remove_tree(top, b"closed")
     finally:
         os.close(top)
+
+
+def test_a_folder_that_can_be_listed_but_not_entered_hides_nothing_beside_it() -> None:
+    folder = Path(tempfile.mkdtemp())
+    for name in ("a/a", "a/b", "b", "c"):
+        (folder / name).mkdir(parents=True)
+    ordinary = 65534
+    is_root = os.geteuid() == 0
+    if is_root:
+        subprocess.run(["chown", "-R", str(ordinary), str(folder)], check=True)
+        os.seteuid(ordinary)
+    try:
+        for closed in ("a/a", "a/b", "b", "c"):
+            (folder / closed).chmod(0o600)
+            top = _open(folder)
+            try:
+                assert len(list(beneath.statuses(top))) == 6
+            finally:
+                os.close(top)
+    finally:
+        if is_root:
+            os.seteuid(0)
+    subprocess.run(["chmod", "-R", "u+rwx", str(folder)], check=True)
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("swapped", ["tree", "inner", "deeper"])
