@@ -128,9 +128,14 @@ def remove_tree(path: str) -> None:
         for above, name in below(path):
             try:
                 os.rmdir(name, dir_fd=above)
+            except FileNotFoundError:
+                # Somebody else has removed it.
+                continue
             except OSError as error:
                 say(f"the cgroup {name} in {path} cannot be removed: {error.strerror}")
         os.rmdir(path)
+    except FileNotFoundError:
+        return
     except OSError as error:
         say(f"the cgroup {path} cannot be removed: {error.strerror}")
 

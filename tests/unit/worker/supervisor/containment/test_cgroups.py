@@ -132,3 +132,15 @@ def test_what_cannot_be_locked_is_used_nevertheless(
         one.take().release()
     assert "cannot be locked: Operation not supported" in capfd.readouterr().err
     assert not (tmp_path / NAME).exists()
+
+
+@pytest.mark.parametrize("which", ["a job's", "the state folder's"])
+def test_one_that_somebody_has_removed_already_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str], which: str) -> None:
+    with pool(tmp_path) as one:
+        box = one.make(HANDLE)
+        Path(box.path).rmdir()
+        if which == "the state folder's":
+            (tmp_path / NAME).rmdir()
+        box.release()
+    assert capsys.readouterr().err == ""
+    assert not (tmp_path / NAME).exists()
