@@ -20,6 +20,7 @@ from ...library.destination import Destination
 from ...protocol.conversation import Exchange, Item
 from ...protocol.hello import greeting
 from ...protocol.subscription import Subscription
+from ...sockets.silence import Silence
 from ...sockets.traffic import Traffic
 from ..streams.readers import Readers
 from .wakeup import Wakeup
@@ -61,6 +62,11 @@ class AsyncConnection:
     def greeted(self) -> bool:
         """Whether there is a connection for requests at this moment."""
         return self._traffic.conversation.greeted
+
+    @property
+    def silence(self) -> Silence:
+        """Whether the worker responds."""
+        return self._traffic.silence
 
     @property
     def endpoint(self) -> str:

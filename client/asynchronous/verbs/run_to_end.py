@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 
 from ...library.options.arguments import Duration, seconds
+from ...library.parting import Parting
 from ...library.streams.source import Source
 from ...library.streams.text_mode import TextMode
 from ...library.values.completed_job import CompletedJob
@@ -46,9 +48,7 @@ async def run_to_end(
             if not limit.expired():
                 raise
             if await in_any_case(session, stop_unwanted(session, start, [job.record])):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_STOPPED_SECONDS + seconds(grace or 0)):
-                        await output.finish()
+                await _finish_stopped(session, job, output, time.monotonic() + _STOPPED_SECONDS + seconds(grace or 0))
             raise job.timed_out(timeout, output.stdout, output.stderr, mode) from None
         except BaseException:
             await in_any_case(session, stop_unwanted(session, start, [job.record]))
@@ -56,6 +56,20 @@ async def run_to_end(
         return job.completed(output.stdout, output.stderr)
     finally:
         output.close()
+
+
+async def _finish_stopped(session: AsyncSession, job: AsyncJob, output: Collecting, deadline: float) -> None:
+    """Read what a job that is being stopped still writes, as long as the worker gives signs."""
+    parting = Parting(session.connection)
+    parting.begin()
+    try:
+        while (now := time.monotonic()) < deadline and not parting.turn([job.key] if job.outcome is None else []):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(deadline, parting.due_at or deadline) - now)):
+                    await output.finish()
+                    return
+    finally:
+        parting.end()
 
 
 async def _finish(session: AsyncSession, job: AsyncJob, output: Collecting, source: Source | None) -> None:

@@ -1,7 +1,7 @@
 """Attend a command that runs on each worker: show all of their output, each line after the name of its worker.
 
 As in `run` of one job, Ctrl-C reaches the jobs: the first sends them SIGINT, the second stops them, a third returns at once. SIGTERM,
-SIGHUP and output without a reader stop them. Workers that give no sign are not waited for then: see ../job/parting.py.
+SIGHUP and output without a reader stop them. Workers that give no sign are not waited for then: see ../../library/parting.py.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ....schemas.refusal import Code
 from ....schemas.wire_codec import key_to_wire
 from ...library.client import Client
 from ...library.job import Job
+from ...library.parting import Parting
 from ...library.requests.queries import query_by_key
 from ...protocol.exchange import Exchange
 from ...sockets.connecting import diagnosis
 from .. import exit_status
-from ..job.parting import Parting
 from ..shown.attempts import AttemptEnds
 from ..shown.sentences import failed, how_it_ended, how_many_jobs
 from ..terminal.copying import step

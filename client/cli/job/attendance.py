@@ -2,7 +2,7 @@
 
 `run` stands for the job. Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT goes to the job, as a
 terminal would send it. SIGTERM, SIGHUP, and output that has no reader or cannot be written, stop the job. A worker that gives no sign is
-not waited for then: see parting.py.
+not waited for then: see ../../library/parting.py.
 
 `submit --follow` only watches, as `submit --wait`, `batch`, `wait` and `logs` do: whatever ends the command, the job continues.
 """
@@ -20,6 +20,7 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...library.client import Client
 from ...library.job import Job
+from ...library.parting import Parting
 from ...library.streams.feeder import Feeder
 from ...protocol.exchange import Exchange
 from ...sockets.connecting import diagnosis
@@ -32,7 +33,6 @@ from ..terminal.own_input import let_go, unreadable
 from ..terminal.screen import say
 from ..terminal.signals import Overdue, Signals
 from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
-from .parting import Parting
 
 # A job that starts at once is not reported as waiting.
 _PATIENCE_SECONDS = 0.5

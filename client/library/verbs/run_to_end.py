@@ -5,12 +5,14 @@ Whatever ends the wait early also ends the job, as with `subprocess.run`.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...protocol.exchange import Exchange
 from ..job import Job
 from ..options.arguments import Duration, deadline_in, seconds
+from ..parting import Parting
 from ..session import Session
 from ..streams.collected import Collecting
 from ..streams.feeder import Feeder
@@ -49,12 +51,11 @@ def run_to_end(
         output = job.collect()
         feeder = Feeder(session.connection, job.key, source) if source is not None else None
         output.finish(deadline, feeder)
-        session.wait([job.record])
+        session.wait([job.record], deadline=deadline)
         return job.completed(output.stdout, output.stderr)
     except TimeoutError:
         if _stop(session, start, job) and output is not None:
-            with suppress(TimeoutError):
-                output.finish(deadline_in(_STOPPED_SECONDS + seconds(grace or 0)))
+            _finish_stopped(session, job, output, time.monotonic() + _STOPPED_SECONDS + seconds(grace or 0))
         so_far = (output.stdout, output.stderr) if output is not None else (b"", b"")
         raise job.timed_out(timeout, *so_far, mode) from None
     except BaseException:
@@ -63,6 +64,19 @@ def run_to_end(
     finally:
         if output is not None:
             output.close()
+
+
+def _finish_stopped(session: Session, job: Job, output: Collecting, deadline: float) -> None:
+    """Read what a job that is being stopped still writes, as long as the worker gives signs."""
+    parting = Parting(session.connection)
+    parting.begin()
+    try:
+        while time.monotonic() < deadline and not parting.turn([job.key] if job.outcome is None else []):
+            with suppress(TimeoutError):
+                output.finish(min(deadline, parting.due_at or deadline))
+                return
+    finally:
+        parting.end()
 
 
 def _stop(session: Session, start: Exchange, job: Job) -> bool:

@@ -22,6 +22,8 @@ from jobwire.client.asynchronous.job import AsyncJob
 from jobwire.client.library.batch_run import BatchRun
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
+from jobwire.client.library.values.completed_job import JobTimeout
+from jobwire.schemas.jobs.states import State
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -185,3 +187,35 @@ def test_ctrl_c_ends_each_call(on: tuple[Worker, Found], how: str) -> None:
             with interrupted():
                 call(found)
             assert time.monotonic() - begun < _AT_MOST_SECONDS, name
+
+
+async def run_on_loop(worker: Worker, argv: list[str]) -> object:
+    async with AsyncClient.connect(worker.endpoint, worker.public, worker.admin) as client:
+        return await client.run(argv, timeout=1, grace=60)
+
+
+def run_blocking(worker: Worker, argv: list[str]) -> object:
+    with worker.client() as client:
+        return client.run(argv, timeout=1, grace=60)
+
+
+@pytest.mark.parametrize("on_loop", [False, True])
+def test_a_run_whose_time_is_over_leaves_a_worker_that_is_killed_in_the_middle_of_the_stop(tmp_path: Path, on_loop: bool) -> None:  # noqa: FBT001 -- a parameter
+    argv = ["sh", "-c", "trap '' TERM; echo begun; while :; do sleep 600; done"]
+    with Worker(tmp_path).start() as worker:
+
+        def kill() -> None:
+            with worker.client() as client:
+                wait_until(lambda: list(client.list(states=[State.STOPPING])), "it is being stopped")
+            worker.kill()
+
+        killing = threading.Thread(target=kill)
+        killing.start()
+        begun = time.monotonic()
+        with pytest.raises(JobTimeout) as caught:
+            asyncio.run(run_on_loop(worker, argv)) if on_loop else run_blocking(worker, argv)
+        killing.join()
+        # A second, and five without a sign.
+        assert 6 <= time.monotonic() - begun < 12
+        assert caught.value.stdout == b"begun\n"
+        worker.start()

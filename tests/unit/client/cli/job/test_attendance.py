@@ -9,10 +9,10 @@ import pytest
 from fake_daemon import FakeDaemon, Later
 
 from jobwire.client.cli.exit_status import Ending
-from jobwire.client.cli.job import parting
 from jobwire.client.cli.job.attendance import Attendance
 from jobwire.client.cli.terminal import signals
 from jobwire.client.cli.terminal.signals import Signals
+from jobwire.client.library import parting
 from jobwire.client.library.client import Client
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Refused

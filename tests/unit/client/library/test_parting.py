@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from jobwire.client.cli.job import parting
-from jobwire.client.cli.job.parting import Parting
+from jobwire.client.library import parting
+from jobwire.client.library.parting import Parting
 from jobwire.client.protocol.exchange import Exchange, Item
 from jobwire.client.sockets.connection import Connection
 from jobwire.schemas.generated import request_pb2

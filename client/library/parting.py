@@ -1,24 +1,25 @@
-"""The last wait of a command that was asked to end: its jobs are stopped before that, if somebody answers.
+"""The last wait for jobs that are being stopped, by a caller that is to leave: it lasts as long as somebody answers.
 
-For whatever is in the place of jobs, as `run`. A signal ends it even if the worker is gone, is suspended or cannot be reached: then it
-waits some seconds for a sign, and not for the jobs, whose end nobody could tell. As long as there are signs, it waits for the jobs. When
-it is enough is decided by last_wait.py; what is asked and heard for that, here.
+For a command that a signal ends, and that stops its job before that, as `run`; and for a call whose time is over, and that does the same.
+If the worker is gone, is suspended or cannot be reached, nobody could tell the end of the job: then it waits some seconds for a sign, and
+no longer. When it is enough is decided by ../protocol/last_wait.py; what is asked and heard for that, here.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from typing import Protocol
 
-from ....schemas.generated import request_pb2
-from ....schemas.naming import JobKey
-from ....schemas.refusal import Code
-from ....schemas.wire_codec import key_to_wire
-from ...protocol.exchange import Exchange
-from ...protocol.hello import greeting
-from ...protocol.last_wait import ASK_SECONDS, NO_SIGN_SECONDS, LastWait
-from ...sockets.connecting import diagnosis
-from ...sockets.connection import Connection
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.exchange import Exchange, Item
+from ..protocol.hello import greeting
+from ..protocol.last_wait import ASK_SECONDS, NO_SIGN_SECONDS, LastWait
+from ..sockets.connecting import diagnosis
+from ..sockets.silence import Silence
 
 # A broker is asked about each job, but not about a thousand at once.
 _ASKED_AT_ONCE = 16
@@ -26,10 +27,41 @@ _ASKED_AT_ONCE = 16
 _DOUBTFUL_SECONDS = 2 * ASK_SECONDS
 
 
-class Parting:
-    """Whether a command over this connection that was asked to end still waits."""
+class Line(Protocol):
+    """What it needs of a connection, which may block or be one of an event loop."""
 
-    def __init__(self, connection: Connection) -> None:
+    @property
+    def endpoint(self) -> str:
+        """See `Connection`."""
+        ...
+
+    @property
+    def greeted(self) -> bool:
+        """See `Connection`."""
+        ...
+
+    @property
+    def silence(self) -> Silence:
+        """See `Connection`."""
+        ...
+
+    def ask(self, request: request_pb2.Request) -> Exchange:
+        """See `Connection`."""
+        ...
+
+    def take(self, exchange: Exchange) -> Item | None:
+        """See `Connection`."""
+        ...
+
+    def forget(self, exchange: Exchange) -> None:
+        """See `Connection`."""
+        ...
+
+
+class Parting:
+    """Whether somebody who is to leave still waits for jobs over this connection."""
+
+    def __init__(self, connection: Line) -> None:
         self._connection = connection
         self._is_begun = False
         # A signal that is passed on to the job, and when that was refused because a broker does not reach the worker.
@@ -51,7 +83,7 @@ class Parting:
         return self._look_at if self._wait is not None else None
 
     def begin(self) -> None:
-        """Begin: the jobs were asked to stop, and the command ends with them."""
+        """Begin: the jobs were asked to stop, and whoever waits leaves with them."""
         self._is_begun = True
 
     def pass_on(self, exchange: Exchange) -> None:
@@ -66,7 +98,7 @@ class Parting:
         """
         now = time.monotonic()
         if not (self._is_begun or self._is_passing_on(now)):
-            self._forget()
+            self.end()
             return ""
         is_held_up = is_held_up and not jobs
         if self._wait is None:
@@ -141,7 +173,8 @@ class Parting:
             return diagnosis.unanswering_behind(workers, self._connection.endpoint)
         return diagnosis.unanswering(self._connection.silence.kind, self._connection.endpoint)
 
-    def _forget(self) -> None:
+    def end(self) -> None:
+        """Ask nothing any more."""
         for exchange in self._asked.values():
             self._connection.forget(exchange)
         self._wait = None
