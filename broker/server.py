@@ -37,7 +37,7 @@ from .sockets.router import Router
 from .store.rows.fleet import relays
 
 if TYPE_CHECKING:
-    from .relayed.table import RelayedVerbs
+    from .relayed.permitted_verbs import RelayedVerbs
 
 _log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ class Server:
         parts = self._parts
         if not self._settings.has_broker and not relays.has_unsettled(parts.store.read):
             return None
-        from .relayed.table import RelayedVerbs  # noqa: PLC0415 -- most workers have no broker
+        from .relayed.permitted_verbs import RelayedVerbs  # noqa: PLC0415 -- most workers have no broker
 
         return RelayedVerbs(
             desk=parts.desk,
@@ -182,7 +182,7 @@ class Server:
 
         Raises RuntimeError if it has not.
         """
-        from .relayed.table import read  # noqa: PLC0415 -- as above
+        from .relayed.permitted_verbs import read  # noqa: PLC0415 -- as above
 
         if self.relayed is None:
             message = "no broker was joined"

@@ -10,13 +10,13 @@ from typing import assert_never
 
 from .decisions.changes import alter, set_capacity, set_machine, set_width
 from .decisions.consequences import follow
-from .decisions.due import look_at_due, set_alarm
 from .decisions.finishes import finish_runs
 from .decisions.hearing import hear
 from .decisions.lending import lend_for_broker, wait_for
 from .decisions.processes import signal, suspend
 from .decisions.records import choose_and_record, recorded, write_delayed
 from .decisions.recovery import recover, take_up, take_up_edges, take_up_runs
+from .decisions.start_times import look_at_due, set_alarm
 from .decisions.starts import accepted, enter, start
 from .decisions.stops import stop
 from .inputs import (

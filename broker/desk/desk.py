@@ -34,9 +34,9 @@ from .admission import check_held, check_waiting
 from .decide import decide
 from .executor import Delegating, Executor, Publishing
 from .inputs import Accepted, Asked, Await, Due, Facts, Input, Moment, Reconsidered, SetMachine, Start, WriteDelayed, Written
-from .recovery import Recovery
 from .state import State
 from .turn import Decision
+from .unended_jobs import Recovery
 from .view import View
 
 _log = logging.getLogger(__name__)

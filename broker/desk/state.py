@@ -17,7 +17,7 @@ from ..jobs.job import Job, RunKey, StopOrder
 from ..jobs.life import WAITING, WITH_ENGINE, Phase, TakeUp
 from ..jobs.loans import Loans, starters, why_never
 from ..writes.jobs import Added, AddJobs, ChangeJobs
-from .due import Deadlines
+from .deadlines import Deadlines
 from .effects import NEVER, Reply, WakeAt
 from .inputs import Moment, Start
 from .pauses import Pauses

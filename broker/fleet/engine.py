@@ -37,8 +37,8 @@ from .link import Link
 from .listener import Listener
 from .orders import Orders
 from .placing.placement import FleetStock
+from .plausibility import hello_problem
 from .settlements import GATHER_SECONDS, Settlements
-from .soundness import hello_problem
 from .transfers.brought_logs import BroughtLogs
 from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot

@@ -1,4 +1,4 @@
-"""Process the reports of workers: their capacity, and the state of the jobs that they carry; soundness.py says what cannot be true."""
+"""Process the reports of workers: their capacity, and the state of the jobs that they carry; plausibility.py says what cannot be true."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..engine import Fact
 from . import reports
 from .ended import EndedJobs
 from .hashes import ToldHashes
-from .soundness import facts_problem
+from .plausibility import facts_problem
 from .transfers.tails import TAIL_LINES, Tails
 from .workers.registry import Workers
 from .workers.worker import Worker

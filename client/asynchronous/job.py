@@ -10,7 +10,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import return_code
 from ...schemas.naming import short_id
 from ...schemas.wire_codec import key_to_wire
-from ..files.fetched import Fetched, as_fetched
+from ..files.fetch_result import Fetched, as_fetched
 from ..files.options import Files, Paths, chosen, wanted
 from ..library.options.arguments import Duration, make_id
 from ..library.streams.source import Stdin, source_of

@@ -18,7 +18,7 @@ from .streams.text_mode import text_mode
 from .verbs import actions, starts
 
 if TYPE_CHECKING:
-    from ..files.fetched import Fetched
+    from ..files.fetch_result import Fetched
     from ..files.options import Files, Paths
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.job_info import JobInfo
@@ -173,7 +173,7 @@ class Job(JobLogs):
 
     def fetch(self, found: Sequence[tuple[bytes, bytes]]) -> list[Fetched]:
         """Fetch paths to destinations, both as `wanted` in ../files/options.py returns them; see `get`."""
-        from ..files.fetched import as_fetched  # noqa: PLC0415 -- few programs use it
+        from ..files.fetch_result import as_fetched  # noqa: PLC0415 -- few programs use it
         from ..files.fetching import fetch  # noqa: PLC0415 -- as above
 
         name = short_id(self.key.id).encode()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .client.asynchronous.schedules import AsyncSchedules
     from .client.asynchronous.workers import AsyncWorkers
     from .client.asynchronous.streams.output import AsyncJobOutput, AsyncTextJobOutput
-    from .client.files.fetched import Fetched
+    from .client.files.fetch_result import Fetched
     from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
@@ -114,7 +114,7 @@ _HOMES = {
     "client.asynchronous.streams.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
     "client.asynchronous.schedules": ("AsyncSchedules",),
     "client.asynchronous.workers": ("AsyncWorkers",),
-    "client.files.fetched": ("Fetched",),
+    "client.files.fetch_result": ("Fetched",),
     "client.library.batch_run": ("BatchRun", "Stopping"),
     "client.library.client": ("Client",),
     "client.library.values.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),

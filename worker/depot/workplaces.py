@@ -17,7 +17,7 @@ from ...broker.engine import Delayed, Fact, Launch
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Reason, Refused
 from ...schemas.trees.writing import is_disk_full
-from ..engine.facts import cancelled, could_not_start
+from ..engine.desk_facts import cancelled, could_not_start
 from ..state import job_folders
 from ..state.blobs import Blobs
 from .in_turn import InTurn

@@ -25,7 +25,7 @@ from ..state.log_folders.logs import Follower, Growth, read_range, tail, tail_of
 from ..state.log_folders.timed_log import NoLog, TimedFollower, find_moment
 from ..state.sweep import Sweeper
 from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
-from .facts import could_not_start, why_unwritten
+from .desk_facts import could_not_start, why_unwritten
 from .found.found_runs import at_log, in_folder, left_intents
 from .inputs.inlets import Inlets
 from .inputs.input_notes import InputNotes

@@ -13,7 +13,7 @@ from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey
 from ..state import small_files
 from ..state.log_folders import folders, new_folders
-from .facts import cancelled, could_not_start, start_delayed
+from .desk_facts import cancelled, could_not_start, start_delayed
 
 # A launch, and the content of its `job` file; empty if another file says more.
 Intent = tuple[Launch, bytes]

@@ -16,7 +16,7 @@ from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
 from ..state.log_folders import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
-from .facts import WRITES_DELAYED, read_ended, start_delayed
+from .desk_facts import WRITES_DELAYED, read_ended, start_delayed
 from .intents import Intent
 from .supervisor_line import Message
 

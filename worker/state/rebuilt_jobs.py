@@ -21,7 +21,7 @@ from ...schemas.jobs.states import Outcome, OutcomeKind
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.naming import AttemptKey, FolderName, JobKey, parse_folder
 from ...schemas.refusal import Refused
-from ..engine.facts import outcome_of
+from ..engine.desk_facts import outcome_of
 from ..wire.words import Kind
 from . import small_files
 from .log_folders import folders, job_files, outcomes

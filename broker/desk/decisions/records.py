@@ -17,7 +17,7 @@ from ..state import Recording
 from ..turn import Turn
 from . import finishes
 from .consequences import cancelled_instead
-from .due import expired_instead
+from .start_times import expired_instead
 
 # Of an attempt: that of the job too, or another one follows.
 _ENDS = frozenset({event_pb2.EVENT_KIND_FINISHED, event_pb2.EVENT_KIND_RETRYING})

@@ -22,8 +22,8 @@ from ..inputs import Accepted, Asked, Start
 from ..state import Accepting, State
 from ..turn import Turn
 from .consequences import break_run, let_wait
-from .due import left_until_expiry_us
 from .finishes import jobs_added
+from .start_times import left_until_expiry_us
 
 _conditions_of = attrgetter("spec.after")
 

@@ -22,7 +22,7 @@ from ....schemas.workers.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity,
 from ....schemas.workers.labels import ANYWHERE, WORKER, holds
 from ...desk.queue.stock import End, Stock, Taken
 from ...growth.room import Room
-from . import reasons
+from . import mismatches
 from .machines import Machine, Order, Unfit
 
 _NOTHING = Capacity(0)
@@ -260,7 +260,7 @@ class FleetStock(Stock):
         wants = wants._replace(where=ANYWHERE, shuns=())
         if not self._machines or self.could_fit(wants):
             return ""
-        return reasons.why_on_none(wants, [*self._machines.values()], self._now())
+        return mismatches.why_on_none(wants, [*self._machines.values()], self._now())
 
     def why_nowhere(self, wants: Wants) -> str:
         """Return why no known machine may run a job like this, or can now; empty if one will run it when it has room."""
@@ -268,14 +268,14 @@ class FleetStock(Stock):
             return "every worker that could run it has refused it"
         if wants.where is ANYWHERE:
             return ""
-        return reasons.why_not_where_asked(wants, [one for one in self._machines.values() if one.is_known], self._is_member)
+        return mismatches.why_not_where_asked(wants, [one for one in self._machines.values() if one.is_known], self._is_member)
 
     def lacks(self, wants: Wants) -> str:
         """Return what a job like this waits for: room on the machine where it will probably have it first."""
         now = self._now()
         if able := [one for one in self._ready.values() if one.could_fit(wants, now)]:
-            return reasons.lacks(wants, able)
-        return reasons.lacks_worker([one for one in self._machines.values() if one.could_fit(wants, now)])
+            return mismatches.lacks(wants, able)
+        return mismatches.lacks_worker([one for one in self._machines.values() if one.could_fit(wants, now)])
 
     def leaves(self, taken: Wants, other: Wants) -> bool:
         """Return whether room can be held for another job: on the machine where it will probably have it first."""
@@ -332,7 +332,7 @@ class FleetStock(Stock):
 
     def why_closed(self) -> str:
         """Return why nothing can start at all."""
-        return "" if self._ready else reasons.why_closed([one for one in self._machines.values() if one.name])
+        return "" if self._ready else mismatches.why_closed([one for one in self._machines.values() if one.name])
 
     def _choose(self, wants: Wants) -> Machine | None:
         """Return the machine on which a job like this is placed; None if none has room."""

@@ -14,7 +14,7 @@ from ...jobs.job import Job, RunKey
 from ...store.queries import Lookup
 from ..call import Call
 from ..job_keys import find_jobs_to_stop
-from .parts import Parts
+from .request_parts import Parts
 from .selected import find_selected, has_selection, read_selection
 
 # What a key takes in the request, and all the rest: it is stored for each of its jobs.

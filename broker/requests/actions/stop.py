@@ -19,7 +19,7 @@ from ...streams.watchers import Watchers
 from ..call import Call
 from ..job_keys import find_jobs_to_stop
 from ..streams import watch, watch_ends
-from .parts import Parts
+from .request_parts import Parts
 from .selected import find_selected, has_selection, read_selection
 
 

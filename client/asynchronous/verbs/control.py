@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 
 from ....schemas.generated import request_pb2
-from ...files.fetched import Fetched
+from ...files.fetch_result import Fetched
 from ...files.options import Files, Paths
 from ...library.attached import Attached
 from ...library.options.arguments import Duration

@@ -32,7 +32,7 @@ from ..terminal.screen import say
 from ..terminal.signals import Overdue, Signals
 from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 from ..terminal.tagged_lines import Spout, TaggedCopy
-from .words import what_failed
+from .run_messages import what_failed
 
 # Two logs of each are followed, and a worker limits the streams of one connection.
 _MOST_FOLLOWED = 100

@@ -17,7 +17,7 @@ from ..live.progress import LINES_ABOVE_A_VIEW, Progress
 from ..shown.sentences import failed, title_of
 from ..targets.runs import Run
 from ..terminal.screen import is_terminal
-from .words import detached
+from .run_messages import detached
 
 _ASK_SECONDS = 0.3
 _ASK_WITHOUT_EVENTS_SECONDS = 1.0

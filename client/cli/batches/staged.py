@@ -30,8 +30,8 @@ from ..terminal.streams import CannotWrite, ReaderGone
 from ..terminal.waiting import Saying
 from .finish import hide_finish, show_finish, tell_finish
 from .planning.plan import Plan
+from .run_messages import detached, not_acknowledged, what_continues, what_failed
 from .shown_output import Telling
-from .words import detached, not_acknowledged, what_continues, what_failed
 
 _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 # The last events come on another socket than the answer that all jobs have ended.

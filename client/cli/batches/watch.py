@@ -30,9 +30,9 @@ from .finish import await_finish, tell_finish
 from .planning.plan import Plan, demand_size
 from .planning.repeats import notes_on_run
 from .retries import Retries
+from .run_messages import detached, not_acknowledged, what_continues, what_failed
 from .shown_output import Telling
 from .staged import is_staged, stage_run, watch_staged
-from .words import detached, not_acknowledged, what_continues, what_failed
 
 _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 _TELL_ALL = Telling()

@@ -34,7 +34,7 @@ from ..batches.new_run import (
     Ways,
     start_run,
 )
-from ..batches.planning.reading import read_saying
+from ..batches.planning.reading_progress import read_saying
 from ..chosen_context import context_name
 from ..exit_status import BadInput
 from ..job.job_arguments import surroundings, takes_job_options, wishes_of_all_jobs

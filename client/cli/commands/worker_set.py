@@ -13,7 +13,7 @@ from ..arguments import understanding, understood
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..parser.parameters import Context, Option
-from ..status.lines import describe
+from ..status.status_text import describe
 from ..terminal.screen import write
 
 _SHOWN_BEFORE = {"context", "worker", "broker", "you", "new jobs", "load", "disk", "roster"}

@@ -11,7 +11,7 @@ from ....keys.holder import SUSPENDED
 from ....keys.members.rights import Right
 from ....schemas.naming import short_id
 from ....schemas.workers.warning_subjects import Subject, split_warning
-from ..status.lines import describe
+from ..status.status_text import describe
 from ..terminal.screen import duration
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ..parser.parameters import Argument, Context, Option
 from ..terminal import signals
 from ..terminal.screen import say
 from ..terminal.streams import STDIN, STDOUT, CannotWrite, ReaderGone, is_output_lost
-from . import runs, sources
+from . import line_runner, sources
 from .prompt import prompted
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def shell(
 
         if file is None and os.isatty(STDIN) and os.isatty(STDOUT):
             with prompted(lambda: f"{chosen_context.context_name(ctx)}> ", ctx.obj, _asks(clients)) as read:
-                status = runs.run_typed(read, run)
+                status = line_runner.run_typed(read, run)
         else:
             name = "-" if file is None else file
             shown = "standard input" if name == "-" else name
             with sources.open_file(name) as lines:
-                status = runs.run_file(
+                status = line_runner.run_file(
                     sources.read_lines(lines, shown),
                     shown,
                     run,

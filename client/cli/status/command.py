@@ -9,7 +9,7 @@ from ..arguments import Json
 from ..chosen_context import client, context_name
 from ..parser.parameters import Context
 from ..terminal.screen import say, write, write_json
-from .lines import describe, record
+from .status_text import describe, record
 
 _COLUMN = 13
 

@@ -15,7 +15,7 @@ from ..session import Session
 from . import actions
 
 if TYPE_CHECKING:
-    from ...files.fetched import Fetched
+    from ...files.fetch_result import Fetched
     from ...files.options import Files, Paths
     from ..values.results import Forgotten
 

@@ -18,7 +18,7 @@ from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.fleet.verbs import Broker
 from jobwire.broker.growth.book import Book
 from jobwire.broker.log_hashes import LogHashes
-from jobwire.broker.relayed.table import RelayedVerbs, read
+from jobwire.broker.relayed.permitted_verbs import RelayedVerbs, read
 from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.requests.dispatch import Dispatch
 from jobwire.broker.requests.reads.hello import Introduction

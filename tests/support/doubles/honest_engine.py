@@ -13,7 +13,7 @@ from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.workers.capacity import Capacity
-from jobwire.worker.engine.facts import lost, why_lost
+from jobwire.worker.engine.desk_facts import lost, why_lost
 
 EXITED = Outcome(OutcomeKind.EXITED)
 FAILED = Outcome(OutcomeKind.EXITED, exit_status=1)

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from ....broker.own_process.threads import on_thread
-from ....broker.pairing.machines import invite_machine, withdraw_machine
+from ....broker.pairing.machine_invitations import invite_machine, withdraw_machine
 from ....keys.members import roster_changes
 from ....schemas.refusal import Refused
 

@@ -19,7 +19,7 @@ from ...state.log_folders import folders, found_folders, job_files, new_folders,
 from ...state.log_folders.logs import unreadable
 from ...supervisor.adoption.traces import started_about
 from ...supervisor.containment.processes import is_there, read_stat
-from ..facts import lost, read_ended, why_lost
+from ..desk_facts import lost, read_ended, why_lost
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from ....broker.engine import Delayed, Expected, Fact
 from ....broker.own_process.threads import on_thread
 from ....schemas.naming import AttemptKey, parse_folder, short_id
 from ...state.log_folders.found_folders import find_run
-from ..facts import lost, why_lost, why_unread
+from ..desk_facts import lost, why_lost, why_unread
 from .found_runs import may_be_running, outcomes_of
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Read the logs of a run with times, in the order in which their bytes arrived. The order is as precise as `arrivals.py` records it.
+"""Read the logs of a run with times, in the order in which their bytes arrived. The precision is that of `times_file.py`.
 
 Bytes are never decoded. Knows no job: it is given a folder.
 """
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ....broker.engine import LogPiece, StreamName
 from ....schemas.refusal import Refused
-from . import arrivals
-from .arrivals import LARGEST, RECORD, Arrival
+from . import times_file
 from .logs import Follower, Growth, open_log, unreadable
+from .times_file import LARGEST, RECORD, Arrival
 
 _STREAMS: tuple[StreamName, ...] = ("stdout", "stderr")
 # So much of `times` is read at once, and so many pieces are returned at once.
@@ -139,12 +139,12 @@ class TimedFollower:
             if self._times < 0:
                 # It may not exist yet. The folder may have another name now.
                 with contextlib.suppress(FileNotFoundError):
-                    self._times = os.open(arrivals.NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._folder)
+                    self._times = os.open(times_file.NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._folder)
             if self._times < 0 or self._read_upto >= LARGEST:
                 return []
-            block = arrivals.unpack(os.pread(self._times, _BLOCK, self._read_upto))
+            block = times_file.unpack(os.pread(self._times, _BLOCK, self._read_upto))
         except OSError as error:
-            raise unreadable(error, arrivals.NAME) from error
+            raise unreadable(error, times_file.NAME) from error
         self._read_upto += len(block) * RECORD.size
         return block
 
@@ -166,9 +166,9 @@ class NoLog:
 def find_moment(folder: str, since_us: int) -> list[int]:
     """Return the positions in both logs, at beginnings of lines, after which everything arrived at this moment or later."""
     found = [0, 0]
-    known = arrivals.read(folder)
-    states = [os.stat(f"{folder}/{name}") for name in _STREAMS]  # noqa: PTH116 -- in the words of arrivals.py
-    rest = arrivals.unrecorded(folder, known, [state.st_size for state in states])
+    known = times_file.read(folder)
+    states = [os.stat(f"{folder}/{name}") for name in _STREAMS]  # noqa: PTH116 -- in the words of times_file.py
+    rest = times_file.unrecorded(folder, known, [state.st_size for state in states])
     for arrival in (*known, *rest):
         if arrival.at_us >= since_us:
             break

@@ -13,8 +13,8 @@ import os
 import time
 from collections.abc import Callable
 
-from ...state.log_folders.arrivals import MOST_RECORDS, NAME, RECORD, Arrival, pack, read, unrecorded
 from ...state.log_folders.folders import STREAMS
+from ...state.log_folders.times_file import MOST_RECORDS, NAME, RECORD, Arrival, pack, read, unrecorded
 from ...state.small_files import FILE_MODE
 
 _SPAN_SECONDS = 0.01

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 
 from ...keeper.light_process import say
-from ...state.log_folders import arrivals
+from ...state.log_folders import times_file
 from ...state.log_folders.folders import STREAMS
 from ...state.log_folders.job_files import JobFile
 from ...state.log_folders.notes import is_over_limit, note_problem, read_problems
@@ -31,7 +31,7 @@ def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[l
         ends = (ends[1], hung_up())
     sizes = [_size_of(f"{folder}/{name}") for name in STREAMS]
     # Each size was recorded when the log had it.
-    recorded = {STREAMS[arrival.stream]: arrival.size for arrival in arrivals.read(folder)}
+    recorded = {STREAMS[arrival.stream]: arrival.size for arrival in times_file.read(folder)}
     streams = []
     for end, name, size, problem in zip(ends, STREAMS, sizes, read_problems(folder), strict=True):
 

@@ -14,7 +14,7 @@ from ....batch.reading import STDIN, read_whole
 from ...arguments import understanding, understood
 from ...exit_status import BadInput
 from ...job.job_arguments import surroundings, wishes_of_all_jobs
-from .reading import read_saying, read_values
+from .reading_progress import read_saying, read_values
 
 
 class Beside(NamedTuple):

@@ -18,8 +18,8 @@ from ....library.values.job_info import JobInfo
 from ....library.values.results import BatchInfo
 from ...job.job_arguments import id_or_new
 from ...terminal.screen import say
+from ..run_messages import not_acknowledged
 from ..watch import known_run
-from ..words import not_acknowledged
 
 _MOST_SAID = 8
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.broker.desk.due import Deadlines
+from jobwire.broker.desk.deadlines import Deadlines
 from jobwire.schemas.naming import JobKey
 
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from jobwire.broker.access.delegates import Delegates
 from jobwire.broker.desk import desk as desks
-from jobwire.broker.desk import recovery
+from jobwire.broker.desk import unended_jobs
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked, Due, SetWidth, Stop
 from jobwire.broker.desk.queue.queue import Queue
@@ -122,9 +122,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         # A desk that is killed at every turn gets nowhere.
         self.steps = 0
         self.patches = pytest.MonkeyPatch()
-        for module in (recovery, desks):
+        for module in (unended_jobs, desks):
             self.patches.setattr(module, "Pace", lambda: self.pace)
-        self.patches.setattr(recovery, "_JOBS_A_SLICE", 1)
+        self.patches.setattr(unended_jobs, "_JOBS_A_SLICE", 1)
         self.patches.setattr(queries, "_ALIVE_A_QUESTION", 1)
         self.open()
         self.find_all()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from desk_house import House, asked, asked_with, attempt, ended, key, started
 
-from jobwire.broker.desk.decisions import due
+from jobwire.broker.desk.decisions import start_times
 from jobwire.broker.jobs.job import Job
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.retry import RetryRule
@@ -212,7 +212,7 @@ async def test_a_job_that_says_nothing_about_that_waits_for_thirty_days_from_whe
 
 
 async def test_many_that_have_waited_for_too_long_end_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.broker.desk.decisions.due._MOST_AT_ONCE", 3)
+    monkeypatch.setattr("jobwire.broker.desk.decisions.start_times._MOST_AT_ONCE", 3)
     await house.accept(*(asked_with(number, held=True) for number in range(1, 6)), asked_with(6, held=True, not_after_ms=60 * 86_400_000))
     house.now += 30 * DAY_US + HOUR_US
     await ring(house)
@@ -225,15 +225,15 @@ async def test_many_that_have_waited_for_too_long_end_in_parts(house: House, mon
 
 async def test_all_that_wait_are_looked_at_twice_however_many_expire(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = 60
-    may_lapse, looked_at = due._may_lapse, 0
+    may_lapse, looked_at = start_times._may_lapse, 0
 
     def count(job: Job) -> bool:
         nonlocal looked_at
         looked_at += 1
         return may_lapse(job)
 
-    monkeypatch.setattr(due, "_MOST_AT_ONCE", 3)
-    monkeypatch.setattr(due, "_may_lapse", count)
+    monkeypatch.setattr(start_times, "_MOST_AT_ONCE", 3)
+    monkeypatch.setattr(start_times, "_may_lapse", count)
     await house.accept(*(asked_with(number, held=True) for number in range(jobs)))
     house.now += 30 * DAY_US + HOUR_US
     while house.live:
@@ -245,7 +245,7 @@ async def test_all_that_wait_are_looked_at_twice_however_many_expire(house: Hous
 
 
 async def test_one_that_is_stopped_while_others_expire_does_not_expire(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due, "_MOST_AT_ONCE", 1)
+    monkeypatch.setattr(start_times, "_MOST_AT_ONCE", 1)
     await house.accept(*(asked_with(number, held=True) for number in (2, 1)))
     house.now += 30 * DAY_US + HOUR_US
     await ring(house)

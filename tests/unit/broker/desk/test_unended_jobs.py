@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
 
-from jobwire.broker.desk import desk, recovery
+from jobwire.broker.desk import desk, unended_jobs
 from jobwire.broker.desk.decisions import recovery as decisions
 from jobwire.broker.desk.inputs import Accepted, EdgesFound, RunsFound
 from jobwire.broker.desk.turn import Turn
@@ -93,8 +93,8 @@ async def test_a_row_of_which_the_desk_was_not_told_is_no_job_once_all_are_found
 
 
 async def test_facts_that_come_meanwhile_are_decided_about_afterwards(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "_JOBS_A_SLICE", 1)
-    monkeypatch.setattr(recovery, "Pace", Restless)
+    monkeypatch.setattr(unended_jobs, "_JOBS_A_SLICE", 1)
+    monkeypatch.setattr(unended_jobs, "Pace", Restless)
     house.engine.known = [started(1)]
     recovering = asyncio.create_task(house.desk.recover())
     for _ in range(4):
@@ -111,7 +111,7 @@ async def test_facts_that_come_meanwhile_are_decided_about_afterwards(house: Hou
 
 
 async def test_nothing_starts_before_all_that_the_engine_knows_is_taken_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "_FACTS_A_SLICE", 1)
+    monkeypatch.setattr(unended_jobs, "_FACTS_A_SLICE", 1)
     facts: list[Fact] = [ended(1), started(2), ended(2)]
     house.engine.known = facts
     await house.desk.recover()
@@ -133,7 +133,7 @@ async def test_what_jobs_wait_for_is_taken_up_in_slices(house: House, monkeypatc
     house.engine.known = [started(1)]
     await house.desk.recover()
     await house.accept(*(asked_with(number, after=(After(Condition.OK, bytes([1]) * 16),)) for number in range(4, 9)))
-    monkeypatch.setattr(recovery, "_JOBS_A_SLICE", 2)
+    monkeypatch.setattr(unended_jobs, "_JOBS_A_SLICE", 2)
     slices: list[int] = []
 
     def take_up_edges(turn: Turn, found: EdgesFound) -> None:
@@ -152,8 +152,8 @@ async def test_what_jobs_wait_for_is_taken_up_in_slices(house: House, monkeypatc
 
 async def while_recovering(house: House, monkeypatch: pytest.MonkeyPatch, turns: int) -> asyncio.Task[None]:
     """Return the recovery of the desk, after so many turns of the loop."""
-    monkeypatch.setattr(recovery, "_JOBS_A_SLICE", 1)
-    monkeypatch.setattr(recovery, "Pace", Restless)
+    monkeypatch.setattr(unended_jobs, "_JOBS_A_SLICE", 1)
+    monkeypatch.setattr(unended_jobs, "Pace", Restless)
     monkeypatch.setattr("jobwire.broker.store.queries._ALIVE_A_QUESTION", 1)
     house.engine.known = [started(1)]
     recovering = asyncio.create_task(house.desk.recover())
@@ -196,9 +196,9 @@ async def test_new_jobs_that_become_durable_while_others_are_read_are_not_found_
     house: House, monkeypatch: pytest.MonkeyPatch, rests: int
 ) -> None:
     pace = Waiting(rests)
-    monkeypatch.setattr(recovery, "Pace", lambda: pace)
+    monkeypatch.setattr(unended_jobs, "Pace", lambda: pace)
     monkeypatch.setattr("jobwire.broker.store.queries._ALIVE_A_QUESTION", 1)
-    monkeypatch.setattr(recovery, "_JOBS_A_SLICE", 1)
+    monkeypatch.setattr(unended_jobs, "_JOBS_A_SLICE", 1)
     house.engine.known = [started(1)]
     recovering = asyncio.create_task(house.desk.recover())
     await pace.waits.wait()
@@ -212,7 +212,7 @@ async def test_new_jobs_that_become_durable_while_others_are_read_are_not_found_
 
 
 async def test_new_jobs_are_acknowledged_while_others_are_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "Pace", Restless)
+    monkeypatch.setattr(unended_jobs, "Pace", Restless)
     told: list[bool] = []
     go_on = asyncio.Event()
 
@@ -278,7 +278,7 @@ async def test_runs_are_taken_up_in_slices(house: House, monkeypatch: pytest.Mon
     await house.desk.recover()
     for number in range(4, 9):
         await house.accept(asked(number), batch=BatchRun(bytes([number]) * 16, "", 0, OnFailure.CANCEL_REST, on_finish=FINISH))
-    monkeypatch.setattr(recovery, "_RUNS_A_SLICE", 2)
+    monkeypatch.setattr(unended_jobs, "_RUNS_A_SLICE", 2)
     slices: list[tuple[int, int]] = []
 
     def take_up_runs(turn: Turn, found: RunsFound) -> None:

@@ -9,7 +9,7 @@ import pytest
 from broker_house import Wire, WorkerSide, ended, settle, signed_start, started
 from joined_pair import JoinedPair
 
-from jobwire.broker.fleet.soundness import facts_problem, hello_problem
+from jobwire.broker.fleet.plausibility import facts_problem, hello_problem
 from jobwire.broker.fleet.workers.administration import _describe
 from jobwire.keys.identity import generate
 from jobwire.schemas.generated import job_pb2, request_pb2

@@ -10,7 +10,7 @@ from broker_house import Wire, WorkerSide, ended, signed, signed_start, started
 from joined_pair import JoinedPair
 
 from jobwire.broker.desk.inputs import Accepted
-from jobwire.broker.relayed import table
+from jobwire.broker.relayed import permitted_verbs
 from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.requests.checks.delegated import check_start
 from jobwire.keys.identity import Identity, generate
@@ -213,7 +213,7 @@ async def test_a_worker_lends_only_slots_of_jobs_that_start_jobs_and_have_not_en
 
 
 async def test_a_broker_lets_only_so_many_jobs_lend_their_slots(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "_LENT_FOR_A_SLOT", 1)
+    monkeypatch.setattr(permitted_verbs, "_LENT_FOR_A_SLOT", 1)
     third = AttemptKey(CLIENT.public, b"\3" * 16, 1)
     await lab.begin()
     await lab.lend(PARENT)

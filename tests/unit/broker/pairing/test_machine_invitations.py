@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.pairing.machines import invite_machine, withdraw_machine
+from jobwire.broker.pairing.machine_invitations import invite_machine, withdraw_machine
 from jobwire.keys.identity import generate
 from jobwire.keys.members.roster import list_members
 from jobwire.keys.pairing import invitations, token

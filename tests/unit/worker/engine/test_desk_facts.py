@@ -4,7 +4,7 @@ from jobwire.broker.engine import Expected
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.wire_codec import outcome_to_wire
-from jobwire.worker.engine.facts import lost, read_ended, why_lost, why_unwritten
+from jobwire.worker.engine.desk_facts import lost, read_ended, why_lost, why_unwritten
 from jobwire.worker.state.log_folders import outcomes
 
 KEY = AttemptKey(b"o" * 32, b"1" * 16, 1)

@@ -7,7 +7,7 @@ import msgspec
 from jobwire.broker.engine import Delayed, Expected, Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.engine.facts import WRITES_DELAYED
+from jobwire.worker.engine.desk_facts import WRITES_DELAYED
 from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.engine.unanswered import Unanswered
 from jobwire.worker.state.log_folders import folders

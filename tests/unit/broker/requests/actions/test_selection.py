@@ -366,7 +366,7 @@ async def test_everything_of_ones_own_is_forgotten_in_parts(house: House, monkey
 
 
 async def test_a_stop_of_many_is_recorded_in_parts_and_acknowledged_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.broker.requests.actions.parts._JOBS_A_PART", 2)
+    monkeypatch.setattr("jobwire.broker.requests.actions.request_parts._JOBS_A_PART", 2)
     await some_jobs(house, *range(1, 12))
     house.engine.effects.clear()
     stop = Asking(house, stop=request_pb2.Stop(selection=THIS))

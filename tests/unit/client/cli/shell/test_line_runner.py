@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jobwire.client.cli.shell.runs import run_file, run_typed
+from jobwire.client.cli.shell.line_runner import run_file, run_typed
 
 LINES = ["list", "", "show one", "echo > x", "show two", "exit", "show three"]
 

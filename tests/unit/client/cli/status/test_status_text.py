@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from jobwire.client.cli.status.lines import describe, record
+from jobwire.client.cli.status.status_text import describe, record
 from jobwire.client.library.values.status import WorkerStatus, read_status, status_request
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Refused

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.schemas.refusal import Refused
-from jobwire.worker.state.log_folders.arrivals import Arrival, pack
 from jobwire.worker.state.log_folders.timed_log import Order, TimedFollower, find_moment
+from jobwire.worker.state.log_folders.times_file import Arrival, pack
 
 
 def written(tmp_path: Path, stdout: bytes, stderr: bytes, *arrivals: Arrival, changed_us: tuple[int, int] = (10**9, 10**9)) -> str:

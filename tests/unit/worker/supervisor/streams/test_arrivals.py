@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.worker.state.log_folders import arrivals as records
-from jobwire.worker.state.log_folders.arrivals import LARGEST, MOST_RECORDS, RECORD, Arrival
+from jobwire.worker.state.log_folders import times_file as records
+from jobwire.worker.state.log_folders.times_file import LARGEST, MOST_RECORDS, RECORD, Arrival
 from jobwire.worker.supervisor.streams import arrivals as module
 from jobwire.worker.supervisor.streams.arrivals import Arrivals, span_seconds
 
