@@ -116,7 +116,7 @@ def test_whatever_the_caller_has_nothing_is_taken_twice_or_invented(caller: dict
 
 def test_the_page_lists_all_that_is_left_out() -> None:
     text = (ROOT / "docs/commands.md").read_text().split("### What a job takes from its caller\n")[1].split("\n## ")[0]
-    session, by_word, by_ending = re.findall(r"(?:your shell session: |in any case\) is |or ends with )((?:`\w+\*?`(?:, | and | or )?)+)", text)
+    session, by_word, by_ending = re.findall(r"(?:shell session: |in any case\) is |or ends with )((?:`\w+\*?`(?:, | and | or )?)+)", text)
     assert [re.findall("`(.+?)`", listed) for listed in (session, by_word, by_ending)] == [
         [*SESSION],
         [*SECRET_WORDS],
