@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass, field
 
 from .peers import Peer
-from .unread import Account
+from .unread import MOST_LINES, Account
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +65,11 @@ class PeerTable:
                     old.cut_off()
 
     def drop(self, peer: Peer, reason: str) -> None:
-        """Disconnect the peer, unless it is gone already, and log the reason."""
-        _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
+        """Disconnect the peer, unless it is gone already, and log the reason, unless the log has many lines about its identity."""
+        line = peer.account.next_line()
+        if line <= MOST_LINES:
+            rest = "; for some seconds, the log leaves out others of it" if line == MOST_LINES else ""
+            _log.warning("peer %s %s and was disconnected%s", peer.public.hex()[:8], reason, rest)
         if not peer.gone:
             self._forget(peer)
             peer.cut_off()

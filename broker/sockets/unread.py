@@ -19,6 +19,9 @@ from .tcp import Gone, acknowledged_bytes
 _LOOK_BYTES = 1024 * 1024
 # While an identity is over its limit, nothing is sent that would lead to the next check.
 _LOOK_SECONDS = 0.1
+# Whoever connects again and again is disconnected again and again: the log is not to grow with that.
+MOST_LINES = 10
+_LINES_SECONDS = 10.0
 # The least that encryption and framing add to a frame (RFC 26, RFC 37). Never more than the truth: bytes that are counted and never sent
 # would add up, and disconnect a client that reads.
 _FRAME_BYTES = 35
@@ -64,6 +67,9 @@ class Account:
     _unread: int = 0
     _unlooked: int = 0
     _looked_at: float = 0.0
+    # How many lines the log got about it, and since when.
+    _lines: int = 0
+    _lines_since: float = 0.0
 
     def meter(self, descriptor: int, cookie: bytes) -> Meter:
         """Return the meter of a connection, which is counted from now on."""
@@ -99,6 +105,14 @@ class Account:
         if self.meters.get(meter.cookie) is meter:
             del self.meters[meter.cookie]
             self._unread = max(0, self._unread - meter.unread)
+
+    def next_line(self) -> int:
+        """Return which line this would be that the log gets about it in ten seconds; over MOST_LINES, it gets none."""
+        now = time.monotonic()
+        if now - self._lines_since >= _LINES_SECONDS:
+            self._lines, self._lines_since = 0, now
+        self._lines += 1
+        return self._lines
 
     def _look(self) -> None:
         self._looked_at = time.monotonic()

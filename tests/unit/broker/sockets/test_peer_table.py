@@ -93,6 +93,23 @@ def test_one_that_left_before_it_was_dropped_is_gone_already(caplog: pytest.LogC
     assert table.all() == [successor]
 
 
+def test_whoever_is_dropped_again_and_again_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    table = PeerTable()
+    stays = peer_of(table, 0)
+    for number in range(1, 101):
+        table.drop(peer_of(table, number), "is one too many")
+    table.drop(peer_of(table, 101, OTHER), "is unwanted")
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 11
+    assert lines[0] == f"peer {MEMBER.hex()[:8]} is one too many and was disconnected"
+    assert lines[9] == f"{lines[0]}; for some seconds, the log leaves out others of it"
+    assert "is unwanted" in lines[10]
+    stays.account._lines_since -= 10
+    table.drop(peer_of(table, 102), "is one too many")
+    assert caplog.records[-1].getMessage() == lines[0]
+    assert table.all() == [stays]
+
+
 def test_the_one_with_the_most_unread_bytes_is_dropped() -> None:
     table = PeerTable()
     little, much, others = peer_of(table, 1), peer_of(table, 2), peer_of(table, 3, OTHER)
