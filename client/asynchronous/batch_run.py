@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 
 from ...schemas.generated import request_pb2
@@ -25,7 +24,7 @@ from ..library.verbs.actions import forgotten
 from ..protocol.exchange import Exchange
 from .job import AsyncJob
 from .loop.completion import completed
-from .loop.limit import limit_of
+from .loop.limit import Deadline, Limit, limit_of
 from .loop.session import AsyncSession
 
 
@@ -100,11 +99,10 @@ class AsyncBatchRun(Attached):
 
         Raises TimeoutError if not all have ended within `timeout` from the first iteration.
         """
-        deadline = deadline_in(timeout)
-        async with limit_of(timeout):
+        deadline = Deadline(deadline_in(timeout))
+        async with Limit(deadline):
             jobs = await self.jobs()
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        async for job in completed(self._session, jobs, left):
+        async for job in completed(self._session, jobs, deadline):
             yield job
 
     async def stop(

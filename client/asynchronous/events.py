@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Generator
 from typing import Self
 
@@ -17,7 +16,7 @@ from ..library.values.event import Event, EventCursor, event
 from ..library.values.job_info import JobInfo, job_info
 from ..protocol.subscription import MISSED, Phase, Subscription
 from .dialogue import carry_out
-from .loop.limit import Limit
+from .loop.limit import Deadline, Limit
 from .loop.session import AsyncSession
 
 
@@ -33,7 +32,7 @@ class AsyncEventStream(Attached):
         self._session = session
         self._wanted = wanted
         self._start = read_start(start)
-        self._deadline = deadline_in(timeout)
+        self._deadline = Deadline(deadline_in(timeout))
         self._subscription: Subscription | None = None
         self._closed = False
 
@@ -91,7 +90,7 @@ class AsyncEventStream(Attached):
                 raise RuntimeError("this stream of events was closed")
             connection = self._session.connection
             cursor = self._start
-            async with Limit(None if self._deadline is None else max(0.0, self._deadline - time.monotonic())):
+            async with Limit(self._deadline):
                 await connection.open()
                 if cursor is not None and not isinstance(cursor, EventCursor):
                     found = await carry_out(connection, ask_for_position(self._wanted, cursor))
@@ -127,9 +126,8 @@ class AsyncEventStream(Attached):
             raise refused.anew()
 
     async def _step(self, subscription: Subscription) -> None:
-        limit = Limit(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
         try:
-            async with limit:
+            async with Limit(self._deadline):
                 await self._session.connection.news(subscription)
         except TimeoutError:
             raise TimeoutError("no event came in time") from None

@@ -10,12 +10,12 @@ from typing import Any, Literal, Self, Unpack, overload
 
 from ....schemas.refusal import Refused
 from ...library.attached import Attached
-from ...library.options.arguments import Duration, Text, once, seconds
+from ...library.options.arguments import Duration, Text, deadline_in, once
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
 from ..client import AsyncClient
-from ..loop.limit import Limit
+from ..loop.limit import Deadline, Limit
 from ..verbs.call_options import result_of, spec_and_id, takes_job_options
 from .submissions import Submission, Submissions, check_most
 
@@ -50,10 +50,10 @@ class _Settling:
         self._future.cancel()
 
 
-async def _results(futures: Sequence[asyncio.Future[CompletedJob]], deadline: float | None) -> AsyncIterator[CompletedJob]:
+async def _results(futures: Sequence[asyncio.Future[CompletedJob]], deadline: Deadline) -> AsyncIterator[CompletedJob]:
     try:
         for future in futures:
-            async with Limit(None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())):
+            async with Limit(deadline):
                 result = await future
             yield result
     finally:
@@ -131,7 +131,7 @@ class AsyncJobExecutor(Attached):
 
         Jobs that are still queued are cancelled when the iteration ends early. Raises TimeoutError.
         """
-        deadline = None if timeout is None else asyncio.get_running_loop().time() + seconds(timeout)
+        deadline = Deadline(deadline_in(timeout))
         return _results([self.submit(argv, **options) for argv in argvs], deadline)
 
     async def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- as concurrent.futures calls it

@@ -8,17 +8,18 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, wait
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...library.attached import Attached
-from ...library.options.arguments import Duration, Text, once, seconds
+from ...library.options.arguments import Duration, Text, deadline_in, once
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
 from ..client import AsyncClient
+from ..loop.limit import Deadline
 from ..verbs.call_options import result_of, spec_and_id, takes_job_options
 from .loop_thread import LoopThread
 from .submissions import Submission, check_most
@@ -201,7 +202,7 @@ class JobExecutor(Attached, Executor):
 
         Jobs that are still queued are cancelled when the iteration ends early. Raises TimeoutError.
         """
-        deadline = None if timeout is None else time.monotonic() + seconds(timeout)
+        deadline = Deadline(deadline_in(timeout))
         futures = [self.submit(argv, **options) for argv in argvs]
         return _results(futures, deadline)
 
@@ -229,10 +230,14 @@ class JobExecutor(Attached, Executor):
             return False
 
 
-def _results(futures: list[Future[CompletedJob]], deadline: float | None) -> Iterator[CompletedJob]:
+def _results(futures: list[Future[CompletedJob]], deadline: Deadline) -> Iterator[CompletedJob]:
     try:
         for future in futures:
-            yield future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            # If this process was stopped, the thread of the loop was, too: it has yet to hear what came in time.
+            while left := deadline.left(time.monotonic()):
+                if wait([future], left).done:
+                    break
+            yield future.result(left)
     finally:
         for future in futures:
             future.cancel()

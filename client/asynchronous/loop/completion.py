@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Iterable
 
-from ...library.options.arguments import Duration, seconds
 from ..job import AsyncJob
 from .ends import Waiting
-from .limit import limit_of
+from .limit import Deadline, Limit
 from .session import AsyncSession
 
 
-async def completed(session: AsyncSession, jobs: Iterable[AsyncJob], timeout: Duration | None) -> AsyncIterator[AsyncJob]:
+async def completed(session: AsyncSession, jobs: Iterable[AsyncJob], deadline: Deadline) -> AsyncIterator[AsyncJob]:
     """Iterate over jobs in the order in which they end, after those that ended earlier; each job once.
 
-    Raises TimeoutError if not all have ended within `timeout` from the first iteration.
+    Raises TimeoutError if not all have ended by the `deadline`.
     """
     by_record = {job.record: job for job in jobs}
-    deadline = None if timeout is None else seconds(timeout) + time.monotonic()
-    await session.connection.open()
+    async with Limit(deadline):
+        await session.connection.open()
     with Waiting(session.ends, by_record) as waiting:
         while True:
             # Not one time limit around all: it would end what the consumer does between two jobs.
-            async with limit_of(None if deadline is None else max(0.0, deadline - time.monotonic())):
+            async with Limit(deadline):
                 record = await waiting.next()
             if record is None:
                 return

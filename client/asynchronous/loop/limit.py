@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
@@ -14,18 +15,41 @@ _ON_TIME_SECONDS = 0.1
 _MOST_SECONDS = 1.0
 
 
+class Deadline:
+    """When waits that follow one another must have ended, on `time.monotonic`; `due` None: never.
+
+    If that is noticed late, it is postponed once, for as long as it was late, at most a second: all that came meanwhile may be heard, which
+    may take several waits.
+    """
+
+    def __init__(self, due: float | None) -> None:
+        self.due = due
+        self._is_postponed = False
+
+    def left(self, now: float) -> float | None:
+        """Return how many seconds are left, to whoever begins a wait or notices its end; None: any number."""
+        if self.due is None:
+            return None
+        late = now - self.due
+        if late > _ON_TIME_SECONDS and not self._is_postponed:
+            self._is_postponed = True
+            self.due = now + min(late, _MOST_SECONDS)
+        return max(0.0, self.due - now)
+
+
 class Limit(AbstractAsyncContextManager["Limit"]):
     """Like `asyncio.timeout`, but if the loop notices late that the time is over, it first hears what has come meanwhile.
 
     In one turn, asyncio calls timers before the tasks that wait for what has been received: a program that was stopped for a while would
     find every wait over, also those for jobs that had ended in time. As the rest of an answer may have to be asked for, the wait goes on
-    for as long as it was late, at most a second.
+    for a while; see `Deadline`.
     """
 
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
+    def __init__(self, until: Deadline | float | None) -> None:
+        """`until`: a deadline of several waits, or after how many seconds this one is over; None: never."""
+        self._until = until
         self._timeout = asyncio.timeout(None)
-        self._due = 0.0
+        self._deadline = Deadline(None)
         self._timer: asyncio.TimerHandle | None = None
 
     def expired(self) -> bool:
@@ -35,10 +59,9 @@ class Limit(AbstractAsyncContextManager["Limit"]):
     async def __aenter__(self) -> Self:
         """Begin."""
         await self._timeout.__aenter__()
-        if self._seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._due = loop.time() + self._seconds
-            self._timer = loop.call_at(self._due, self._ring)
+        now, until = time.monotonic(), self._until
+        self._deadline = until if isinstance(until, Deadline) else Deadline(None if until is None else now + until)
+        self._wait(self._deadline.left(now))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -47,16 +70,16 @@ class Limit(AbstractAsyncContextManager["Limit"]):
             self._timer.cancel()
         await self._timeout.__aexit__(kind, error, trace)
 
-    def _ring(self) -> None:
-        loop = asyncio.get_running_loop()
-        late = loop.time() - self._due
-        if late > _ON_TIME_SECONDS:
-            self._timer = loop.call_later(min(late, _MOST_SECONDS), self._expire)
-        else:
-            self._expire()
+    def _wait(self, left: float | None) -> None:
+        if left is not None:
+            self._timer = asyncio.get_running_loop().call_later(left, self._ring)
 
-    def _expire(self) -> None:
-        self._timeout.reschedule(asyncio.get_running_loop().time())
+    def _ring(self) -> None:
+        left = self._deadline.left(time.monotonic())
+        if left:
+            self._wait(left)
+        else:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
 def limit_of(timeout: Duration | None) -> Limit:

@@ -8,7 +8,7 @@ from ....schemas.generated import request_pb2
 from ...files.fetch_result import Fetched
 from ...files.options import Files, Paths
 from ...library.attached import Attached
-from ...library.options.arguments import Duration
+from ...library.options.arguments import Duration, deadline_in
 from ...library.values.results import Forgotten
 from ...library.values.run_info import forget_request
 from ...library.verbs import actions
@@ -16,7 +16,7 @@ from ..job import AsyncJob
 from ..loop.completion import completed
 from ..loop.connection import AsyncConnection
 from ..loop.ends import Waiting
-from ..loop.limit import limit_of
+from ..loop.limit import Deadline, limit_of
 from ..loop.session import AsyncSession
 from .actions import forget, request_stop
 
@@ -51,7 +51,7 @@ class Control(Attached):
 
         Raises TimeoutError if not all have ended within `timeout` from the first iteration.
         """
-        async for job in completed(self._session, jobs, timeout):
+        async for job in completed(self._session, jobs, Deadline(deadline_in(timeout))):
             yield job
 
     async def stop(

@@ -228,6 +228,18 @@ async def test_a_map_of_a_loop_is_in_order_and_cancels_the_rest_when_it_ends_ear
     assert len(ends) == 5
 
 
+async def test_a_map_of_a_loop_that_stood_still_returns_all_that_ended_in_time(own_context: Context, gate: Gate) -> None:
+    def stand_still() -> None:
+        gate.open()
+        time.sleep(2)
+
+    async with AsyncClient(own_context) as connected, AsyncJobExecutor(connected) as executor:
+        await connected.status()
+        results = executor.map([gate.argv] * 16, timeout=1)
+        asyncio.get_running_loop().call_later(0.5, stand_still)
+        assert [result.stdout async for result in results] == [b"a\n"] * 16
+
+
 def test_a_job_is_cancelled_only_if_it_is_queued(client: Client) -> None:
     running = client.submit(["sleep", "600"])
     jobs = [client.submit(["sleep", "600"]) for _ in range(10)]

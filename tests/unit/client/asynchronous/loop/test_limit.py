@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobwire.client.asynchronous.loop.limit import Limit, limit_of
+from jobwire.client.asynchronous.loop.limit import Deadline, Limit, limit_of
 
 
 @pytest.fixture
@@ -76,3 +76,25 @@ async def test_a_timeout_of_somebody_else_and_a_cancellation_stay_what_they_are(
 async def _wait_for_ever() -> None:
     async with limit_of(None):
         await asyncio.get_running_loop().create_future()
+
+
+async def test_what_came_in_time_is_heard_even_if_that_takes_several_waits(pipe: tuple[int, int]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_soon(time.sleep, 0.6)
+    deadline = Deadline(time.monotonic() + 0.1)
+    for _ in range(3):
+        os.write(pipe[1], b"x")
+        async with Limit(deadline):
+            assert await answer(pipe) == b"xy"
+    with pytest.raises(TimeoutError):
+        async with Limit(deadline):
+            await loop.create_future()
+
+
+def test_a_deadline_is_postponed_once_and_only_if_its_end_is_noticed_late() -> None:
+    assert Deadline(None).left(5.0) is None
+    punctual = Deadline(10.0)
+    assert [punctual.left(now) for now in (4.0, 10.0, 10.0625)] == [6.0, 0.0, 0.0]
+    late = Deadline(10.0)
+    assert [late.left(now) for now in (9.0, 10.5, 10.75, 11.0, 12.0)] == [1.0, 0.5, 0.25, 0.0, 0.0]
+    assert Deadline(10.0).left(3600.0) == 1.0
