@@ -114,12 +114,13 @@ class Parting:
         return ""
 
     def doubts(self, jobs: Collection[JobKey]) -> str:
-        """Return who seems not to answer, for one who leaves now; nothing if there was a sign just now."""
+        """Return who seems not to answer, for one who leaves now; nothing if there is a connection, and there was a sign just now."""
         now = time.monotonic()
         if self._wait is None:
             return ""
         self._look(self._wait, now)
-        return self._who(jobs) if self._wait.lasts(now, jobs) >= _DOUBTFUL_SECONDS else ""
+        is_doubtful = not self._connection.greeted or self._wait.lasts(now, jobs) >= _DOUBTFUL_SECONDS
+        return self._who(jobs) if is_doubtful else ""
 
     def _is_passing_on(self, now: float) -> bool:
         """Return whether a signal has not reached its job yet, as far as known."""

@@ -212,3 +212,5 @@ def test_whoever_leaves_at_once_is_told_whether_there_was_a_sign_just_now(make: 
     assert one.doubts([ONE]) == "the worker at tcp://lab:7341 does not answer"
     line.answer()
     assert one.doubts([ONE]) == ""
+    line.greeted = False
+    assert one.doubts([ONE]) == "the worker at tcp://lab:7341 does not answer"
