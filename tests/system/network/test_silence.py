@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from brokers import Broker
 from daemons import Worker, wait_until
-from home import Home, Terminal, command
+from home import Home, Terminal, command, read_until
 from raw_client import RawClient
 from two_machines import LAB_ADDRESS, TwoMachines, needs_namespaces
 
@@ -144,6 +144,23 @@ def read_now(terminal: Terminal) -> bytes:
     while select.select([terminal.master], [], [], 0)[0]:
         terminal.screen += os.read(terminal.master, 65536)
     return terminal.screen
+
+
+@needs_namespaces
+def test_a_signal_ends_a_command_in_the_place_of_a_job_while_the_line_is_cut(machines: TwoMachines, tmp_path: Path) -> None:
+    home = machines.start(tmp_path / "bytecode")
+    with home.start("run", "--no-stdin", "--", "sh", "-c", "echo begun; exec sleep 600") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        read_until(running.stdout, b"begun")
+        with machines.cable.cut():
+            running.send_signal(signal.SIGTERM)
+            said = running.stderr.read()
+            assert running.wait(_SECONDS) == 128 + signal.SIGTERM
+    job = home.records("list")[0]["id"][:8]
+    how = f"jobwire show {job} says whether it does, jobwire stop {job} stops it"
+    assert said.decode() == f"jobwire: the worker at {ADDRESS} does not answer; job {job} may go on: {how}\n"
+    home.jobwire("stop", job)
 
 
 @needs_namespaces
