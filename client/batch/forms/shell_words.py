@@ -45,6 +45,7 @@ _PIECE = re.compile(
 )
 # A shell expands these inside double quotes too.
 _IN_QUOTES = re.compile(r"\\(?P<escaped>[$`\"\\])|(?P<replaced>\$(?:\w+|\{[^}]*\}|\([^)]*\)|[@*#?$!-])|`[^`]*`)", re.DOTALL)
+_REST_OF_QUOTATION = re.compile(r'(?:[^"\\]|\\.)*"', re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
 
 
@@ -108,6 +109,48 @@ def has_open_quote(line: str) -> bool:
             return False
         at = piece.end()
     return False
+
+
+class Continuation:
+    """Finds out which lines a shell continues on the next one: those that end with a backslash that is not quoted, nor in a comment."""
+
+    def __init__(self) -> None:
+        # Where the line before ended: in double quotes, or where a word could begin.
+        self._is_quoted = False
+        self._begins = True
+
+    def continues(self, line: str) -> bool:
+        """Return whether the next line is a part of this one, which is itself the rest of the one before if that continued."""
+        # Each line is looked at once, however many of them make one command.
+        goes_on = line.endswith("\\") and self._reaches_end(line)
+        if not goes_on:
+            self._is_quoted, self._begins = False, True
+        return goes_on
+
+    def _reaches_end(self, line: str) -> bool:
+        at = 0
+        if self._is_quoted:
+            if (closed := _REST_OF_QUOTATION.match(line)) is None:
+                return _has_escape_at_end(line)
+            self._is_quoted, self._begins, at = False, False, closed.end()
+        while at < len(line):
+            if line[at] == "#" and self._begins:
+                return False
+            piece = _PIECE.match(line, at)
+            assert piece is not None
+            if piece[0] == '"':
+                self._is_quoted = True
+                return _has_escape_at_end(line)
+            if piece[0] in {"'", "\\"}:
+                # A quotation without an end on this line, in which a backslash is one; or the last character.
+                return piece[0] == "\\"
+            at = piece.end()
+            self._begins = bool(piece["blank"] or piece["operator"])
+        return False
+
+
+def _has_escape_at_end(line: str) -> bool:
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
 def _only_a_shell(line: str, at: int) -> str:

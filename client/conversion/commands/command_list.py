@@ -9,7 +9,7 @@ from ...batch.forms.counting import MOST_JOBS
 from ...batch.forms.shell_words import cut, has_open_quote
 from ..draft import Draft, Table
 from ..remarks import Remarks
-from .shell_line import command_argv, logical_lines
+from .shell_line import command_argv, joined_lines, logical_lines
 
 _DIRECTIVE = re.compile(r"#DISBATCH\s+(\S+)\s*(.*)", re.DOTALL)
 _REPEAT = re.compile(r"(\d{1,6})(?:\s+start\s+(\d{1,9}))?(?:\s+step\s+(\d{1,9}))?(?:\s+(\S.*))?", re.ASCII)
@@ -65,13 +65,7 @@ class _TaskFile:
 
     def draft(self, text: str) -> Draft:
         """Return the batch: the tasks before a barrier share a name, and those after it wait for that name."""
-        begun, first = "", 0
-        for number, line in enumerate(text.split("\n"), 1):
-            first = first if begun else number
-            if line.endswith("\\") and not line.startswith("#"):
-                begun += line[:-1]
-                continue
-            whole, begun = begun + line, ""
+        for first, whole in joined_lines(text):
             if found := _DIRECTIVE.match(whole):
                 self._direct(first, found[1].upper(), found[2].strip(), whole.strip())
             elif whole.strip() and not whole.lstrip().startswith("#"):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...batch.forms.shell_words import NotWords, cut, divide
+from ...batch.forms.shell_words import Continuation, NotWords, cut, divide
 
 # Commands and words of bash(1) for which there is no program, or another one.
 _WORDS_OF_SHELLS = (
@@ -34,20 +34,26 @@ class Command(NamedTuple):
     rest: str = ""
 
 
-def logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Iterate over the lines that are neither empty nor comments, by number; those that end with a backslash continue on the next one."""
-    begun, number = "", 0
-    for at, line in enumerate(text.split("\n"), 1):
+def joined_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Iterate over the lines by number; one that a shell continues on the next line is joined with it."""
+    begun: list[str] = []
+    number, continuation = 0, Continuation()
+    for at, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         number = number or at
-        if line.endswith("\\") and not line.endswith("\\\\"):
-            begun += line[:-1]
+        if continuation.continues(line):
+            begun.append(line[:-1])
             continue
-        whole = begun + line
-        if whole.strip() and not whole.lstrip().startswith("#"):
-            yield number, whole
-        begun, number = "", 0
-    if begun.strip():
-        yield number, begun
+        yield number, "".join([*begun, line])
+        begun, number = [], 0
+    if begun:
+        yield number, "".join(begun)
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Iterate over `joined_lines` that are neither empty nor comments."""
+    for number, line in joined_lines(text):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line
 
 
 def read_command(line: int, text: str, programs: frozenset[str]) -> Command | None:

@@ -232,6 +232,36 @@ def test_a_command_that_ends_with_its_line_is_whole(said: str) -> None:
     assert text(said + "\n", "lines").is_whole
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "# note \\\necho a\necho b\n",
+        "echo x # note \\\necho b\n",
+        "echo x#y \\\nz\n",
+        "echo a\\\\\\\nb\necho c\n",
+        "echo a\\\\\necho b\n",
+        "echo 'it' \\\n  is\n",
+        "echo a \\\n# b \\\necho c\n",
+        'echo "a # \\\nb"\n',
+        'echo "a \\\n b # \\\n c" # d \\\necho e\n',
+        'echo "a \\\n\\"b" c\\\n# \\\necho e\n',
+        "echo a; # b \\\necho c\n",
+        "echo a \\\n\necho b \\\n",
+    ],
+)
+def test_lines_continue_where_a_shell_continues_them(said: str) -> None:
+    real = subprocess.run(["bash", "-c", said], capture_output=True, check=True, text=True).stdout
+    assert outputs(text(said, "lines")) == real
+    # In a file from another system too, and as the tasks of disBatch.
+    assert outputs(text(said.replace("\n", "\r\n"), "lines")) == real
+    assert outputs(text(said + "#DISBATCH BARRIER\n", "lines")) == real
+
+
+def test_a_backslash_in_a_quotation_without_an_end_does_not_continue_the_line() -> None:
+    converted = text("echo 'q\\\nr'\n", "lines")
+    assert [(remark.line, remark.is_lost) for remark in converted.remarks] == [(1, True), (2, True)]
+
+
 def test_a_list_of_commands_has_a_shell_where_one_is_needed() -> None:
     made = tables(text("echo 'a b'\n\n# none\necho $HOME | wc\ncd /; pwd\nulimit -n\necho a \\\n  b\n"))["job"]
     assert [job["argv"] for job in made] == [
