@@ -70,13 +70,17 @@ def main(folder: str) -> int:
 
 
 def _remove(state: Path) -> None:
-    """Remove the state folder, with the folders of jobs, in which something may be mounted that belongs to others."""
+    """Remove the state folder, with the folders of jobs, in which something may be mounted that belongs to others: that stays."""
     with contextlib.suppress(OSError):
-        parent = os.open(state.parent, beneath.FOLDER)
+        folder = os.open(state, beneath.FOLDER)
         try:
-            beneath.remove_tree(parent, os.fsencode(state.name))
+            # One by one: the secret key must not stay because a job has left something mounted.
+            for name in map(os.fsencode, os.listdir(folder)):  # noqa: PTH208 -- by descriptor
+                with contextlib.suppress(OSError):
+                    beneath.remove_tree(folder, name)
         finally:
-            os.close(parent)
+            os.close(folder)
+        state.rmdir()
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], str]:
