@@ -2,7 +2,8 @@
 
 Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at the
 same time gets a RuntimeError: give each thread its own connection. A signal handler may raise, as for KeyboardInterrupt, and the connection
-stays usable; it may also use the connection while another call waits, which then checks again what it waits for: see signal_guard.py.
+stays usable; it may also use the connection while another call waits, which then checks again what it waits for (see signal_guard.py), or
+close it, and then that call raises RuntimeError.
 
 `connect_timeout` limits the wait for the first handshake. If the connection is lost later, the caller decides how long to wait for it;
 unanswered requests are then repeated, see conversation.py.
@@ -39,6 +40,7 @@ from .waiting.poll_time import milliseconds_until
 from .waiting.signal_guard import SignalGuard
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+_CLOSED = "this connection was closed"
 
 
 class Connection:
@@ -128,7 +130,7 @@ class Connection:
 
         `deadline` is on `time.monotonic`. Raises the refusal, and TimeoutError when the deadline has passed.
         """
-        with self._enter():
+        with self._enter(), self._not_closed_inside():
             item = self._traffic.take(exchange)
             late = False
             while item is None and not exchange.ended and not late:
@@ -214,7 +216,7 @@ class Connection:
         What came is kept in its exchanges and subscriptions, including refusals, so none is raised here. `deadline` is on `time.monotonic`;
         with 0 it never waits.
         """
-        with self._enter():
+        with self._enter(), self._not_closed_inside():
             return self._pump(deadline, wake_fds)
 
     def relay(self, line: Line, wake_fds: Sequence[int]) -> bool:
@@ -222,7 +224,7 @@ class Connection:
 
         Afterwards call `pump(0)` for anything else. One of `wake_fds` is readable when a signal arrived: the caller records them.
         """
-        with self._enter():
+        with self._enter(), self._not_closed_inside():
             return relay(self._traffic, self._guard, line, wake_fds)
 
     def pour(self, shown: Mapping[Exchange, Show], wake_fds: Sequence[int], deadline: float | None) -> bool:
@@ -230,7 +232,7 @@ class Connection:
 
         Afterwards call `pump(0)` for anything else.
         """
-        with self._enter():
+        with self._enter(), self._not_closed_inside():
             return pour(self._traffic, self._guard, shown, wake_fds, (deadline, self._shown()))
 
     def close(self) -> None:
@@ -252,10 +254,20 @@ class Connection:
     def _enter(self) -> SignalGuard:
         # When the interpreter exits, a daemon thread may still call: it waits for the end inside.
         if not self._end.alive and (self._closed or threading.current_thread() is threading.main_thread()):
-            raise RuntimeError("this connection was closed")
+            raise RuntimeError(_CLOSED)
         if self._process != os.getpid():
             raise RuntimeError("this connection was made before a fork; the child needs its own")
         return self._guard
+
+    @contextmanager
+    def _not_closed_inside(self) -> Iterator[None]:
+        """Raise RuntimeError if a handler of a signal, or `notice`, has closed the connection during a wait in the block."""
+        try:
+            yield
+        except zmq.ZMQError:
+            if self._closed:
+                raise RuntimeError(_CLOSED) from None
+            raise
 
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         is_due, woken = self._traffic.is_stirred, False
@@ -282,6 +294,8 @@ class Connection:
                 raise RuntimeError("there is nothing to wait for")
             self._idle = False
             came_here, woken = self._wait(deadline, wake_fds)
+            if self._closed:
+                raise RuntimeError(_CLOSED)
             if woken and not came_here:
                 return False
             is_due = True

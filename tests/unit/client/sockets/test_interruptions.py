@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from client_requests import follow, listing, read_log, soon, start
+from client_requests import follow, listing, read_log, soon, start, until_seen
 from fake_daemon import FakeDaemon, Later
 
-from jobwire.client.protocol.exchange import Chunk
+from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.subscription import Subscription
 from jobwire.client.sockets.connection import Connection
 from jobwire.client.sockets.waiting.onlooker import Wait
@@ -89,6 +89,35 @@ def test_a_handler_that_raises_as_a_wait_begins_wakes_no_later_wait(connection: 
     with connection._guard:
         assert select.select(connection._guard.begin_wait(), [], [], 0)[0] == []
         connection._guard.end_wait()
+
+
+def wait_for_ever(connection: Connection, log: Exchange, call: str) -> NoReturn:
+    while True:
+        if call == "next":
+            connection.next(log, soon())
+        elif call == "pump" or not connection.pour({log: lambda _: True}, (), soon()):
+            connection.pump(soon())
+
+
+@pytest.mark.parametrize("begins", [True, False], ids=["as the wait begins", "during the wait"])
+@pytest.mark.parametrize("call", ["next", "pump", "pour"])
+def test_a_handler_may_close_the_connection_of_a_call(connection: Connection, daemon: FakeDaemon, call: str, *, begins: bool) -> None:
+    job_id = new_id()
+    connection.call(start(job_id, b"wait"), soon())
+    log = connection.ask(follow(job_id))
+    if begins:
+        until_seen(daemon, connection, "follow_log")
+        connection.onlooker = SignalBeforeTheWait()
+    before = signal.signal(signal.SIGUSR1, lambda *_: connection.close())
+    later = None if begins else Later(daemon, "follow_log", lambda: os.kill(os.getpid(), signal.SIGUSR1))
+    try:
+        with pytest.raises(RuntimeError, match="this connection was closed"):
+            wait_for_ever(connection, log, call)
+    finally:
+        if later is not None:
+            later.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
 @pytest.fixture
