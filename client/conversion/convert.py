@@ -11,7 +11,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.text.plain_text import NotText, decode_text
 from ..batch.forms.shell_words import NotWords
 from .commands.command_list import convert_lines
-from .commands.parallel import convert_parallel
+from .commands.parallel import VALUES, braces, convert_parallel
 from .commands.shell_line import Command, logical_lines, read_command
 from .commands.source import Input
 from .commands.xargs import convert_xargs
@@ -163,12 +163,21 @@ def _find(text: str, form: str) -> tuple[Command, list[int]]:
 
 def _of_command(command: Command, form: str, given: Input, remarks: Remarks) -> Draft:
     for word in dict.fromkeys(command.unexpanded):
-        if not word.startswith("{"):
+        if _stays(word, command.words, form):
             instead = f"let your shell do it: jobwire convert -- {form} ..."
             remarks.lost(command.line, f"{word} stays as it is, as no shell reads this", instead)
     if command.rest:
         remarks.lost(command.line, f"{command.rest} is left out", "jobwire logs RUN prints the output of all jobs")
     return _COMMANDS[form](command.words, command.line, given, remarks)
+
+
+def _stays(word: str, words: Sequence[str], form: str) -> bool:
+    """Return whether something that a shell would have expanded means another thing now."""
+    if form != "parallel" or not word.startswith("{"):
+        return True
+    # Braces in the command are expanded by the shell that runs it, and those that are a value by themselves if they are a range of numbers.
+    values = words[words.index(VALUES) :] if VALUES in words else []
+    return any(word in value and (value != word or braces(word) == [word]) for value in values)
 
 
 def _finished(draft: Draft, form: str, name: str, remarks: Remarks) -> Converted:

@@ -22,7 +22,8 @@ from .source import Input, at
 from .spots import Job
 from .template import tables, words_of
 
-_SEPARATORS = {":::": False, ":::+": True, "::::": False, "::::+": True}
+VALUES = ":::"
+_SEPARATORS = {VALUES: False, ":::+": True, "::::": False, "::::+": True}
 _PARTS_OF_DAY = re.compile(r"(?=[0-9.])(?:([0-9.]{1,9})d)?(?:([0-9.]{1,9})h)?(?:([0-9.]{1,9})m)?(?:([0-9.]{1,9})s?)?")
 _HALTS = {
     **dict.fromkeys(("soon,fail=1", "soon,fail", "1"), "cancel-rest"),
@@ -220,7 +221,7 @@ def _sources(rest: Sequence[str], options: Sequence[Given], line: int, given: In
         if "::::" in rest[place] or rest[place] == last.get("arg-file-sep"):
             columns += [_Column(lines(file), signs[rest[place]]) for file in values]
         else:
-            columns.append(_Column([one for value in values for one in _braces(value)], signs[rest[place]]))
+            columns.append(_Column([one for value in values for one in braces(value)], signs[rest[place]]))
     if not columns:
         columns = [_Column(lines(given.file))]
     if any("\0" in value for column in columns for value in column.values):
@@ -228,7 +229,7 @@ def _sources(rest: Sequence[str], options: Sequence[Given], line: int, given: In
     return list(rest[: starts[0]] if starts else rest), columns
 
 
-def _braces(value: str) -> list[str]:
+def braces(value: str) -> list[str]:
     """Return the numbers of `{1..20}`, as a shell would expand it."""
     try:
         numbers = parse_range(value[1:-1]) if value.startswith("{") and value.endswith("}") else None

@@ -213,6 +213,24 @@ def test_what_a_shell_would_have_done_beside_is_named_by_line() -> None:
     assert "* stays as it is" in converted.remarks[1].what
 
 
+@pytest.mark.parametrize(
+    ("said", "stays"),
+    [
+        ("parallel echo ::: {1..3} {03..01}", []),
+        ("parallel echo ::: {a,b} {1..3}", ["{a,b}"]),
+        ("parallel echo ::: f{1..3}.c", ["{1..3}"]),
+        ("parallel echo ::: {a..c}", ["{a..c}"]),
+        ("parallel echo {1..2} {} ::: a", []),
+        ("xargs -a words echo {1..2}", ["{1..2}"]),
+        ("parallel echo {} {.} {1} ::: a", []),
+    ],
+)
+def test_braces_that_a_shell_would_expand_are_expanded_or_named(said: str, stays: list[str]) -> None:
+    converted = text(f"{said}\n")
+    assert [remark.what.partition(" ")[0] for remark in converted.remarks] == stays
+    assert converted.is_whole == (not stays)
+
+
 def test_a_refusal_names_the_other_lines_too() -> None:
     with pytest.raises(Refused) as refused:
         text("set -e\nfind . | parallel gzip {}\nfind / | parallel bzip2 {}\n")
