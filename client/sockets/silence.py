@@ -49,6 +49,9 @@ class Silence:
     def patience(self, seconds: float | None) -> None:
         self._pulse = Pulse(seconds) if seconds is not None else None
         self._inquire_at = None
+        # Whoever comes next, such as another command in a shell, was told nothing yet.
+        self._silent_worker = ""
+        self._conversation.signs.silent_worker = None
         self.is_wanted = self.is_new = seconds is not None
 
     @property

@@ -53,6 +53,8 @@ class FakeDesk:
         self.identity: Identity = generate()
         self.members = set(members)
         self.kind = "worker"
+        # As a broker, of the worker of every job that it is asked about; empty: that answers.
+        self.silent_worker = ""
         self.nonce = b""
         self.store = secrets.token_bytes(16)
         self.limits = frames.limits()
@@ -109,6 +111,7 @@ class FakeDesk:
             nonce=self.nonce,
             event_endpoint=f"tcp://*:{self.ports[1]}",
             limits=self.limits,
+            silent_worker=self.silent_worker if request.hello.HasField("about") else "",
         )
         self._send(peer, request.id, last=True, hello=hello)
 

@@ -94,6 +94,29 @@ def test_whoever_has_no_patience_any_more_waits_for_a_broker_without_looking(pat
     assert time.thread_time() - before < 0.3
 
 
+def test_whoever_comes_next_is_told_too_of_a_silent_worker_behind_a_broker(
+    patient: Connection, daemon: FakeDaemon, told: list[str]
+) -> None:
+    """In a shell, one command after the other uses one connection."""
+    daemon.kind, daemon.silent_worker = "broker", "lab"
+    job_id = new_id()
+    patient.call(start(job_id, b"wait"), soon())
+    patient.ask(follow(job_id))
+    pump_until_told(patient, told, 1)
+    patient.silence.patience = None
+    assert not patient.silence.whose
+    patient.pump(soon(2 * PATIENCE))
+    patient.silence.patience = PATIENCE
+    pump_until_told(patient, told, 2)
+    assert told == [f"no sign of worker lab for 0 s; the broker at {daemon.endpoint} waits for it (jobs continue)"] * 2
+    daemon.silent_worker = ""
+    pump_until_told(patient, told, 3)
+    assert told[2:] == [f"worker lab answers the broker at {daemon.endpoint} again"]
+    patient.silence.patience = PATIENCE
+    patient.pump(soon(4 * PATIENCE))
+    assert len(told) == 3
+
+
 def test_nobody_is_told_who_does_not_look_on_and_what_they_missed_is_not_said_later(
     patient: Connection, daemon: FakeDaemon, told: list[str]
 ) -> None:
