@@ -27,6 +27,8 @@ _SECONDS = 60
 # After so long without a sign it leaves; and what does not wait for one has ended by then.
 _LEAVES_SECONDS = 5
 _AT_ONCE_SECONDS = 4
+# Ctrl-C while a batch is staged: for so long it tries to remove what is there.
+_UNSTAGED_SECONDS = 9
 # As long as a test may take: a worker that is lost is noticed by its broker a little later.
 _LATEST_SECONDS = 15
 _RUNS = ("sh", "-c", "echo begun; exec sleep 600")
@@ -35,12 +37,16 @@ _STAYS = ("sh", "-c", "trap '' INT TERM HUP; echo begun; while :; do sleep 600; 
 
 
 class Waits(NamedTuple):
-    """A command that waits, and what it shows when it does. `stops`: it stops its job before it ends, if it can."""
+    """A command that waits, and what it shows when it does. `stops`: it stops its job before it ends, if it can.
+
+    `seconds`: how soon it ends otherwise.
+    """
 
     words: Sequence[str]
     shown: str = "begun"
     on_terminal: bool = False
     stops: bool = False
+    seconds: float = _AT_ONCE_SECONDS
 
 
 def in_place_of_jobs(job: Sequence[str], *, grace: str = "90s") -> dict[str, Waits]:
@@ -64,7 +70,7 @@ def that_only_wait(job: str, at_terminal: str) -> dict[str, Waits]:
         "batch": Waits(("batch", "--lines", "batch"), "2 jobs"),
         "batch on a terminal": Waits(("batch", "--lines", "batch"), "2 running", on_terminal=True),
         "batch --show-output": Waits(("batch", "--show-output", "--lines", "batch"), "2 jobs"),
-        "a large batch": Waits(("batch", "--parallel", "4", "--lines", "large"), "300 jobs"),
+        "a large batch": Waits(("batch", "--parallel", "4", "--lines", "large"), "300 jobs", seconds=_UNSTAGED_SECONDS),
         "wait": Waits(("wait", job), "waiting for job", on_terminal=True),
         "wait --any": Waits(("wait", "--any", job, at_terminal), "waiting for 2 jobs", on_terminal=True),
         "logs": Waits(("logs", "-f", job)),
@@ -160,7 +166,7 @@ def check_ends(commands: dict[str, Waits], begun: dict[str, Piped | Terminal], n
             assert "may go on: jobwire show " in said, f"{name}: {said}"
             assert ", jobwire stop " in said, f"{name}: {said}"
         else:
-            assert lasted[name] < _AT_ONCE_SECONDS, name
+            assert lasted[name] < commands[name].seconds, name
 
 
 class Lab:
