@@ -65,7 +65,7 @@ OPTIONS = (
     Option("umask", ("--umask",), "MASK", "Create files without these permissions: 027. Default: 022."),
     Option("rlimits", ("--rlimit",), "NAME=SOFT[:HARD]", "Limit each of its processes, as prlimit does: nofile=4096, core=0.", many=True),
     Option("cpus", ("--cpus",), "N", "Let the job take N of the worker's slots. Default: 1."),
-    Option("gpus", ("--gpus",), "N", "Give the job N GPUs for itself, in CUDA_VISIBLE_DEVICES and its kin. Default: none."),
+    Option("gpus", ("--gpus",), "N", "Give the job N GPUs for itself, in CUDA_VISIBLE_DEVICES and similar variables. Default: none."),
     Option(
         *("resources", ("--resource",), "NAME=N"),
         "Let the job take N of something that the worker's operator defined, such as licences.",

@@ -141,7 +141,7 @@ class EachAttendance:
     def _end_unanswered(self, who: str) -> NoReturn:
         if jobs := len(self._unfinished()):
             says, stops = ("whether it does", "it") if jobs == 1 else ("which do", "them")
-            what = f"{how_many_jobs(jobs)} may go on: jobwire show {self._run} says {says}, jobwire stop {self._run} stops {stops}"
+            what = f"{how_many_jobs(jobs)} may continue: jobwire show {self._run} says {says}, jobwire stop {self._run} stops {stops}"
         else:
             what = f"the rest of the output is not shown: jobwire logs {self._run} shows all of it"
         say(f"{who}; {what}")

@@ -70,7 +70,7 @@ def _demand_terminal_of(job: Job) -> None:
     if info.spec.terminal is None:
         raise Refused(Code.FAILED_PRECONDITION, f"job {name} does not run on a terminal", f"jobwire logs -f {name} shows its output")
     if info.state is State.FINISHED:
-        raise Refused(Code.FAILED_PRECONDITION, f"job {name} has ended", f"jobwire logs {name} shows what was shown")
+        raise Refused(Code.FAILED_PRECONDITION, f"job {name} has ended", f"jobwire logs {name} prints its output")
 
 
 def _watch(connected: Client, job: Job, start: int) -> int:

@@ -85,7 +85,7 @@ def rm(name: Name) -> None:
 
 @app.command()
 def show(ctx: Context, name: OptionalName = None, json: Json = False) -> None:
-    """Show a context: its endpoint, the key of its worker, and your identity there. Connects to nobody."""
+    """Show a context: its endpoint, the key of its worker, and your identity there. Does not connect."""
     context = _find(_named(ctx, name))
     if context is None:
         lines = {"name": contexts.EMBEDDED, "endpoint": None, "key": None, "fingerprint": None, "identity": str(identity_path())}

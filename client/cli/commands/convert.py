@@ -52,7 +52,7 @@ def convert(
     for remark in converted.remarks:
         say(remark.sentence(converted.name))
     if not converted.is_whole:
-        say("something essential is missing, as said above; the batch file names it too")
+        say("something essential is missing, see above; the batch file names it too")
         raise Ending(exit_status.REFUSED)
 
 

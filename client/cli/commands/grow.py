@@ -21,7 +21,7 @@ _ORDER = ("asking", "pending", "starting", "joined", "leaving")
 _DONE = {
     "pause": "{0} asks for nothing more; jobwire broker grow resume {0} changes that",
     "resume": "{0} asks for workers again when jobs wait",
-    "rm": "{0} is removed; its workers get no more jobs, and leave when those that they have end",
+    "rm": "{0} is removed; its workers get no more jobs, and leave when their jobs have ended",
 }
 
 

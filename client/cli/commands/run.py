@@ -49,9 +49,9 @@ def run(
     """Run a command, show its output and exit with its status.
 
     Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT is passed on to the job. SIGTERM, SIGHUP and a
-    closed output stop it; if the worker then gives no sign for 5 seconds, this command exits, and the job may go on. If the connection
-    drops, it reconnects and continues; if this command is killed, the job continues, but its standard input ends after two minutes. Your
-    private worker runs the job in the current directory.
+    closed output stop it; if the worker then does not respond for 5 seconds, this command exits, and the job may continue. If the
+    connection drops, it reconnects and continues; if this command is killed, the job continues, but its standard input ends after two
+    minutes. Your private worker runs the job in the current directory.
 
     Standard input is passed on as it comes if it is a pipe or a file; a terminal is not read. If the job closes its standard input, so does
     this command. In a loop over lines, use --no-stdin, or the job takes the lines.

@@ -278,7 +278,7 @@ def remove(ctx: Context, name: Name) -> None:
     """Remove a schedule. Jobs that it has started are not affected."""
     with client(ctx) as connected:
         connected.schedules.remove(connected.schedules.get(name).key)
-    say(f"removed {name}; what it has started continues")
+    say(f"removed {name}; its jobs continue")
 
 
 def _first(info: ScheduleInfo, word: str) -> str:

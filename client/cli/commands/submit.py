@@ -64,7 +64,7 @@ def submit(  # noqa: PLR0913 -- one for each option
         if on_each:
             raise BadInput("--tty and --on-each cannot be combined: a terminal belongs to one job; use --on worker=NAME")
         if array is not None:
-            raise BadInput("--tty and --array cannot be combined: nobody could attach to all of them")
+            raise BadInput("--tty and --array cannot be combined: a terminal can be attached to one job only")
         if follow:
             raise BadInput("--tty and --follow cannot be combined: jobwire run --tty shows the terminal, or later jobwire attach JOB")
         spec = on_a_terminal(spec, wishes, usual_size())

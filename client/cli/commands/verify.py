@@ -124,9 +124,9 @@ def _tell(proof: request_pb2.JobProof, verdict: Verdict, wanted: Wanted) -> None
     for check in verdict.checks:
         write(f"  {_mark(check):<7}{check.name}: {check.sentence}")
     if not verdict.holds:
-        say("the proof does not hold, as said above")
+        say("the proof does not hold, see above")
     elif not verdict.is_proven:
-        say("nothing contradicts the proof, but how the job ended is not proven, as said above")
+        say("nothing contradicts the proof, but how the job ended is not proven, see above")
         if any(not end.is_trusted for end in verdict.ends):
             say(f"if the key is your worker's (worker status prints it there), say so with --worker KEY, or in {known_workers_path()}")
 

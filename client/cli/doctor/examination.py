@@ -144,7 +144,7 @@ def _worker(context: contexts.Context, connect_seconds: float, *, private: bool)
     except Refused as refused:
         yield findings.refused("connection", refused)
     except TimeoutError:
-        what = "it was reached, and does not answer any more: it hangs, is overloaded, or the network is cut or loses large packets"
+        what = "it was reached, and no longer responds: it hangs, is overloaded, or the network is cut or loses large packets"
         large = "" if private else f"; whether large packets arrive: ping -M do -s 1400 {host_of(context.endpoint).strip('[]')}"
         yield Finding(Level.PROBLEM, "connection", what, f"try again; on its machine: jobwire worker status{large}")
 

@@ -202,7 +202,7 @@ class Attendance:
         """End the command although the job may go on, or its output is not complete."""
         name = short_id(self._job.key.id)
         if self._job.exit_status is None:
-            say(f"{who}; job {name} may go on: jobwire show {name} says whether it does, jobwire stop {name} stops it")
+            say(f"{who}; job {name} may continue: jobwire show {name} says whether it does, jobwire stop {name} stops it")
         else:
             say(f"{who}; the rest of the output of job {name} is not shown: jobwire logs {name} shows all of it")
         status = 128 + self._heeded if self._heeded else exit_status.OWN_FAILURE

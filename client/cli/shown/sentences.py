@@ -95,7 +95,7 @@ def title_of(spec: JobSpec) -> str:
 
 def owner_of(name: str, public: bytes) -> str:
     """Return the owner of a job: the name in the worker's roster, or the fingerprint of a key that is no longer on it."""
-    return name or f"{fingerprint(public)}, not in the roster any more"
+    return name or f"{fingerprint(public)}, no longer on the roster"
 
 
 def how_many_jobs(count: int) -> str:

@@ -104,7 +104,7 @@ def key_refused(endpoint: str, identity: Identity) -> Refused:
     It may not come from the trusted worker: libzmq accepts a refusal from a peer that has not proven its key yet.
     """
     if identity.acts_for:
-        message = "the worker does not accept the key of this job any more: the job has ended, or its owner is no longer on the roster"
+        message = "the worker no longer accepts the key of this job: the job has ended, or its owner is no longer on the roster"
         return Refused(Code.UNAUTHENTICATED, message, "use a context of your own: jobwire --context NAME")
     public = identity.public
     return Refused(
@@ -126,7 +126,7 @@ def back(endpoint: str) -> str:
 
 def silent(kind: str, endpoint: str, seconds: float) -> str:
     """Return that a connection is not lost, but nothing arrives; `kind`: a worker or a broker."""
-    return f"no sign of the {kind} at {endpoint} for {seconds:.0f} s; waiting for it (jobs continue)"
+    return f"no response from the {kind} at {endpoint} for {seconds:.0f} s; waiting for it (jobs continue)"
 
 
 def answers(kind: str, endpoint: str) -> str:
@@ -136,7 +136,7 @@ def answers(kind: str, endpoint: str) -> str:
 
 def silent_behind(worker: str, endpoint: str, seconds: float) -> str:
     """Return that a broker responds, but a worker behind it does not."""
-    return f"no sign of worker {worker} for {seconds:.0f} s; the broker at {endpoint} waits for it (jobs continue)"
+    return f"no response from worker {worker} for {seconds:.0f} s; the broker at {endpoint} waits for it (jobs continue)"
 
 
 def answers_behind(worker: str, endpoint: str) -> str:

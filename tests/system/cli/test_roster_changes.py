@@ -95,7 +95,7 @@ def test_the_owner_of_a_job_who_was_removed_is_shown_by_the_fingerprint_of_their
     _alter(worker, "ada", None)
     wait_until(lambda: not own_home.records("show", job.id)[0]["owner_name"], "the roster is in force")
     shown = fingerprint(ada.public)
-    assert f"owner        {shown}, not in the roster any more\n".encode() in own_home.jobwire("show", job.id).stdout
+    assert f"owner        {shown}, no longer on the roster\n".encode() in own_home.jobwire("show", job.id).stdout
     assert f"\t{shown}\t".encode() in own_home.jobwire("list", "-a").stdout
 
 

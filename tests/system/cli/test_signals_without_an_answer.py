@@ -163,7 +163,7 @@ def check_ends(commands: dict[str, Waits], begun: dict[str, Piped | Terminal], n
             assert status == 128 + number, name
             said = one.screen.decode().replace("\r", "")
             assert f"{who}" in said, f"{name}: {said}"
-            assert "may go on: jobwire show " in said, f"{name}: {said}"
+            assert "may continue: jobwire show " in said, f"{name}: {said}"
             assert ", jobwire stop " in said, f"{name}: {said}"
         else:
             assert lasted[name] < commands[name].seconds, name
@@ -261,7 +261,7 @@ def test_a_worker_that_answers_is_waited_for(home: Home) -> None:
         signal_all(begun, TERM)
         lasted = lasting(begun)
         assert [one.ended() for one in begun.values()] == [3, 3]
-        assert all(b"over" in one.screen and b"may go on" not in one.screen for one in begun.values())
+        assert all(b"over" in one.screen and b"may continue" not in one.screen for one in begun.values())
         assert min(lasted.values()) > _LEAVES_SECONDS + 1
 
 

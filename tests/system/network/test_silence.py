@@ -114,9 +114,9 @@ def test_each_command_on_a_terminal_says_that_it_waits_for_a_silent_worker_and_t
         wait_until(lambda: len(home.records("list", "--state", "running")) == 7, "all run")
         # All is well for some seconds.
         stay(4)
-        assert not [name for name, terminal in commands.terminals.items() if b"no sign" in terminal.screen + read_now(terminal)]
+        assert not [name for name, terminal in commands.terminals.items() if b"no response" in terminal.screen + read_now(terminal)]
         with machines.cable.cut() if how == "cut" else stopped(machines.worker.process):
-            commands.until(f"no sign of the worker at {ADDRESS} for 2 s")
+            commands.until(f"no response from the worker at {ADDRESS} for 2 s")
             # In the place of what a program with the whole screen draws, and not among it.
             assert b"\x1b7\x1b[24;1H" in commands.terminals["editor"].screen
         commands.until("answers again")
@@ -127,10 +127,10 @@ def test_each_command_on_a_terminal_says_that_it_waits_for_a_silent_worker_and_t
         said = f"jobwire: job {job[:8]}: exited with status 3\n".encode()
         assert [pipe.communicate(timeout=_SECONDS)[1] for pipe in pipes] == [said, b""]
         assert quiet.ended() == 0
-        assert b"no sign" not in quiet.screen
+        assert b"no response" not in quiet.screen
         assert [pipe.returncode for pipe in pipes] == [3, 0]
         # Once each.
-        assert {terminal.screen.count(b"no sign of") for terminal in commands.terminals.values()} == {1}
+        assert {terminal.screen.count(b"no response from") for terminal in commands.terminals.values()} == {1}
     finally:
         commands.close()
         quiet.close()
@@ -174,7 +174,7 @@ def test_a_slow_line_is_not_taken_for_silence(machines: TwoMachines, tmp_path: P
         shown = Terminal(home, *words)
         try:
             assert shown.ended() == 0
-            assert b"no sign" not in shown.screen
+            assert b"no response" not in shown.screen
         finally:
             shown.close()
 
@@ -212,13 +212,13 @@ def test_a_silent_worker_is_told_of_to_who_looks_at_many_jobs_of_which_others_go
         shown[2].until("running")
         with stopped(worker.process):
             for one in shown:
-                one.until("no sign of worker lab for ")
+                one.until("no response from worker lab for ")
         for one in shown[:2]:
             one.until(f"worker lab answers the broker at {broker.endpoint} again")
         over.touch()
         shown[2].process.send_signal(signal.SIGINT)
         assert [one.ended() for one in shown] == [0, 0, 130]
-        assert all(one.screen.count(b"no sign of") == 1 for one in shown[:2])
+        assert all(one.screen.count(b"no response from") == 1 for one in shown[:2])
     finally:
         over.touch()
         for one in shown:
@@ -248,19 +248,19 @@ def test_a_broker_that_is_silent_and_a_worker_behind_it_are_told_apart(fleet: tu
         others[0].until("waiting for job")
         others[1].until("started")
         with stopped(worker.process):
-            shown.until("no sign of worker lab for ")
+            shown.until("no response from worker lab for ")
             shown.until(f"; the broker at {broker.endpoint} waits for it (jobs continue)")
             for other in others:
-                other.until("no sign of worker lab for ")
+                other.until("no response from worker lab for ")
             # Whose jobs one may not see, of those one is not told where they are.
             assert [silent_worker(broker, who, job) for who in (broker.admin, bob)] == ["lab", ""]
         shown.until(f"worker lab answers the broker at {broker.endpoint} again")
         with stopped(broker.process):
-            shown.until(f"no sign of the broker at {broker.endpoint} for 2 s; waiting for it (jobs continue)")
+            shown.until(f"no response from the broker at {broker.endpoint} for 2 s; waiting for it (jobs continue)")
         shown.until(f"the broker at {broker.endpoint} answers again")
         over.touch()
         assert [one.ended() for one in (shown, *others)] == [3, 3, 0]
-        assert shown.screen.count(b"no sign of") == 2
+        assert shown.screen.count(b"no response from") == 2
     finally:
         over.touch()
         for one in (shown, *others):

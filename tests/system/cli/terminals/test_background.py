@@ -68,7 +68,7 @@ def test_a_silent_worker_is_told_of_in_the_foreground_only(shell: Shell) -> None
     shell.worker.process.send_signal(signal.SIGSTOP)
     try:
         shell.tmux.type("fg", "Enter")
-        shell.tmux.until("no sign of the worker")
+        shell.tmux.until("no response from the worker")
     finally:
         shell.worker.process.send_signal(signal.SIGCONT)
     shell.tmux.until("answers again")

@@ -51,7 +51,7 @@ def test_a_daemon_that_stops_answering_is_told_of_once_and_again_when_it_answers
     patient.ask(follow(job_id))
     daemon.swallow["hello"] = MANY
     pump_until_told(patient, told, 1)
-    assert told == [f"no sign of the worker at {daemon.endpoint} for 1 s; waiting for it (jobs continue)"]
+    assert told == [f"no response from the worker at {daemon.endpoint} for 1 s; waiting for it (jobs continue)"]
     assert patient.silence.whose
     # It is asked once, and not again before it has answered.
     patient.pump(soon(4 * PATIENCE))
@@ -136,7 +136,7 @@ def test_nobody_is_told_who_does_not_look_on_and_what_they_missed_is_not_said_la
         patient.pump(soon())
     seen[0] = True
     patient.pump(soon(0.05))
-    assert [text.split(" for ")[0] for text in told] == [f"no sign of the worker at {daemon.endpoint}"]
+    assert [text.split(" for ")[0] for text in told] == [f"no response from the worker at {daemon.endpoint}"]
 
 
 def test_who_waits_for_nothing_asks_for_nothing(patient: Connection, daemon: FakeDaemon, told: list[str]) -> None:
@@ -178,7 +178,7 @@ async def test_a_client_on_a_loop_is_told_the_same(daemon: FakeDaemon, identity:
         await waiting
         await until_told(2)
     assert [text.replace(daemon.endpoint, "X") for text in told] == [
-        "no sign of the worker at X for 1 s; waiting for it (jobs continue)",
+        "no response from the worker at X for 1 s; waiting for it (jobs continue)",
         "the worker at X answers again",
     ]
 

@@ -102,4 +102,4 @@ def test_a_signal_ends_a_command_that_waits_for_something_else(
         comes.join()
         signals.take_heard()
     assert caught.value.status == 143
-    assert f"job {job.id[:8]} may go on: jobwire show {job.id[:8]} says whether it does" in capfd.readouterr().err
+    assert f"job {job.id[:8]} may continue: jobwire show {job.id[:8]} says whether it does" in capfd.readouterr().err

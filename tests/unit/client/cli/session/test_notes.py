@@ -19,7 +19,7 @@ def test_a_sentence_takes_the_last_line_and_leaves_cursor_and_colours() -> None:
 
 @pytest.mark.parametrize("columns", [1, 2, 10, 20, 29])
 def test_it_is_cut_so_that_no_terminal_scrolls(columns: int) -> None:
-    text = in_last_line("no sign of the worker 日本語日本語", 5, columns).decode()
+    text = in_last_line("no response from the worker 日本語日本語", 5, columns).decode()
     shown = text.partition("\x1b[7m")[2].removesuffix("\x1b8")
     assert sum(2 if ord(character) > 0x2FFF else 1 for character in shown) < columns or not shown
 
