@@ -328,12 +328,8 @@ class Connection:
         """Wait until something may have changed. Return whether that may be on a socket, and whether a wake fd is readable."""
         milliseconds = milliseconds_until((deadline, self._traffic.due_at(), self._shown()))
         watched = self._traffic.waited_on()
-        try:
-            signals = self._guard.begin_wait()
-            awake = zmq.zmq_poll([*watched, *[(fd, zmq.POLLIN) for fd in (*wake_fds, *signals)]], milliseconds)
-        except BaseException:
-            self._guard.break_wait()
-            raise
+        signals = self._guard.begin_wait()
+        awake = zmq.zmq_poll([*watched, *[(fd, zmq.POLLIN) for fd in (*wake_fds, *signals)]], milliseconds)
         self._guard.end_wait(any_signal=any(what in signals for what, _ in awake))
         woken = sum(what in wake_fds for what, _ in awake)
         return len(awake) > woken, woken > 0

@@ -29,12 +29,8 @@ def pour(
     if not traffic.is_calm or any(exchange.items for exchange in shown):
         return False
     due_at = min([at for at in (*due, traffic.due_at()) if at is not None], default=None)
-    try:
-        fds = [*wake_fds, *guard.begin_wait()]
-        _pour(traffic, guard, shown, fds, due_at)
-    except BaseException:
-        guard.break_wait()
-        raise
+    fds = [*wake_fds, *guard.begin_wait()]
+    _pour(traffic, guard, shown, fds, due_at)
     guard.end_wait()
     return True
 

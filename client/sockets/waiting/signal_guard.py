@@ -31,7 +31,7 @@ class SignalGuard:
     `repair` is called if the last use was interrupted. It must not refer to the connection, which holds this object.
     """
 
-    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_shut", "_waiting", "_waits", "_whole", "entered", "repair")
+    __slots__ = ("_before", "_busy", "_masked", "_outside", "_pipe", "_shut", "_waiting", "_waits", "_whole", "entered", "repair")
 
     def __init__(self, repair: Callable[[], None] = lambda: None) -> None:
         self.repair = repair
@@ -44,8 +44,9 @@ class SignalGuard:
         self._shut = False
         self._pipe: tuple[int, int] | None = None
         self._waits = False
-        # How many calls wait: more than one if a handler calls, too.
+        # How many calls wait: more than one if a handler calls, too. And of each call, how many did when it entered.
         self._waiting = 0
+        self._outside: list[int] = []
         # How many calls there have been: who waited sees whether a handler has called meanwhile.
         self.entered = 0
 
@@ -63,6 +64,7 @@ class SignalGuard:
         except BaseException:
             self._unmask()
             raise
+        self._outside.append(self._waiting)
         if not self._whole:
             try:
                 self.repair()
@@ -76,6 +78,8 @@ class SignalGuard:
         """Leave; pending handlers run now."""
         if self._waits:
             self._end_wait()
+        # Whatever ended the wait of this call, and at whatever moment.
+        self._waiting = self._outside.pop()
         if self._waiting:
             # A handler has called while another call waits, and may have received what that waits for.
             self._wake()
@@ -91,7 +95,7 @@ class SignalGuard:
     def begin_wait(self) -> list[int]:
         """Unblock signals, and return a descriptor to poll too: it is readable when a signal arrived.
 
-        A handler of a pending one may raise here: that counts as a broken wait.
+        A handler may raise here, and until `end_wait` has returned: then the call is to be left.
         """
         self._waiting += 1
         pipe = self._begin_wait() if threading.current_thread() is threading.main_thread() else []
@@ -111,10 +115,6 @@ class SignalGuard:
             self._end_wait(any_signal=any_signal)
         elif any_signal and self._pipe is not None:
             self._noted()
-
-    def break_wait(self) -> None:
-        """Note that a handler ended the wait by an exception."""
-        self._waiting -= 1
 
     def refuse_others(self) -> None:
         """Raise RuntimeError if another thread is inside at this moment."""

@@ -143,6 +143,34 @@ def test_an_exception_as_a_wait_begins_leaves_no_pipe_behind(monkeypatch: pytest
     assert real(-1) == -1
 
 
+@pytest.mark.parametrize("moment", ["before the wait", "during it", "before its end", "after it"])
+def test_a_handler_that_raises_at_any_moment_of_a_wait_wakes_no_later_one(moment: str) -> None:
+    guard = SignalGuard()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _raise_in_a_wait(guard, moment)
+        for _ in range(2):
+            with guard:
+                assert select.select(guard.begin_wait(), [], [], 0)[0] == []
+                guard.end_wait()
+    finally:
+        guard.close()
+
+
+def _raise_in_a_wait(guard: SignalGuard, moment: str) -> None:
+    with guard:
+        if moment == "before the wait":
+            raise KeyboardInterrupt
+        pipe = guard.begin_wait()
+        if moment == "during it":
+            raise KeyboardInterrupt
+        awake = select.select(pipe, [], [], 0)[0]
+        if moment == "before its end":
+            raise KeyboardInterrupt
+        guard.end_wait(any_signal=bool(awake))
+        raise KeyboardInterrupt
+
+
 def test_closing_during_a_wait_leaves_no_pipe_behind() -> None:
     guard = SignalGuard()
     with guard:
