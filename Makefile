@@ -10,7 +10,7 @@ SEED ?=
 TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench simulate fuzz soak soak-broker schemas commands docs pictures format clean
+.PHONY: install demo test test-oldest check bench simulate fuzz soak soak-broker schemas commands docs pictures format clean
 
 # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
@@ -22,6 +22,14 @@ demo: install
 
 test: $(VENV)/.installed-dev install
 	$(BIN)/pytest -q -m "not soak" $(TESTS)
+
+# With the oldest versions of libraries that pyproject.toml permits.
+test-oldest:
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -c "import tomllib; print(*(one.replace('>=', '==') for one in tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']), sep='\n')" > $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(VENV)-oldest/bin/pip install --quiet --disable-pip-version-check --requirement $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/python -m pytest -q -m "not soak" tests/unit
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -72,7 +80,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) $(VENV)-oldest build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
