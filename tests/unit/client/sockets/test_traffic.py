@@ -13,6 +13,7 @@ from fake_daemon import FakeDaemon
 
 from jobwire.client.asynchronous.client import AsyncClient
 from jobwire.client.library.client import Client
+from jobwire.client.sockets.connecting import diagnosis
 from jobwire.client.sockets.connection import Connection
 from jobwire.keys.identity import Identity
 from jobwire.schemas.naming import new_id
@@ -108,10 +109,10 @@ def test_whoever_comes_next_is_told_too_of_a_silent_worker_behind_a_broker(
     patient.pump(soon(2 * PATIENCE))
     patient.silence.patience = PATIENCE
     pump_until_told(patient, told, 2)
-    assert told == [f"no sign of worker lab for 0 s; the broker at {daemon.endpoint} waits for it (jobs continue)"] * 2
+    assert told == [diagnosis.silent_behind("lab", daemon.endpoint, 0)] * 2
     daemon.silent_worker = ""
     pump_until_told(patient, told, 3)
-    assert told[2:] == [f"worker lab answers the broker at {daemon.endpoint} again"]
+    assert told[2:] == [diagnosis.answers_behind("lab", daemon.endpoint)]
     patient.silence.patience = PATIENCE
     patient.pump(soon(4 * PATIENCE))
     assert len(told) == 3
