@@ -27,6 +27,7 @@ from .. import exit_status
 from ..shown.attempts import AttemptEnds
 from ..shown.sentences import failed, how_it_ended, how_many_jobs
 from ..terminal.copying import step
+from ..terminal.farewell import leave
 from ..terminal.outlet import Outlet
 from ..terminal.screen import say
 from ..terminal.signals import Overdue, Signals
@@ -144,9 +145,8 @@ class EachAttendance:
             what = f"{how_many_jobs(jobs)} may continue: jobwire show {self._run} says {says}, jobwire stop {self._run} stops {stops}"
         else:
             what = f"the rest of the output is not shown: jobwire logs {self._run} shows all of it"
-        say(f"{who}; {what}")
         status = 128 + self._heeded if self._heeded else exit_status.OWN_FAILURE
-        raise exit_status.Ending(status if self._unwritable is None else self._unwritable)
+        leave(status if self._unwritable is None else self._unwritable, f"{who}; {what}")
 
     def _is_over(self, worker: str) -> bool:
         return self._jobs[worker].outcome is not None and all(copy.is_done for copy in self._followed[worker])
@@ -191,8 +191,7 @@ class EachAttendance:
                 self._client.pump(self._stopped_at + _SAME_SECONDS)
             if who := self._parting.doubts([job.key for job in self._unfinished()]):
                 self._end_unanswered(who)
-            say(f"the jobs are still being stopped; jobwire wait {self._run} waits for their end")
-            raise exit_status.Ending(128 + number)
+            leave(128 + number, f"the jobs are still being stopped; jobwire wait {self._run} waits for their end")
         if self._interrupts == _STOPPING:
             self._stopped_at = time.monotonic()
         self._stop(signal.SIGINT if self._interrupts < _STOPPING else 0)

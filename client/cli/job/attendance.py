@@ -28,6 +28,7 @@ from .. import exit_status
 from ..shown.attempts import AttemptEnds
 from ..shown.sentences import how_it_ended, status_of
 from ..terminal.copying import Copy, step
+from ..terminal.farewell import leave
 from ..terminal.outlet import Outlet
 from ..terminal.own_input import let_go, unreadable
 from ..terminal.screen import say
@@ -202,16 +203,15 @@ class Attendance:
         """End the command although the job may go on, or its output is not complete."""
         name = short_id(self._job.key.id)
         if self._job.exit_status is None:
-            say(f"{who}; job {name} may continue: jobwire show {name} says whether it does, jobwire stop {name} stops it")
+            what = f"job {name} may continue: jobwire show {name} says whether it does, jobwire stop {name} stops it"
         else:
-            say(f"{who}; the rest of the output of job {name} is not shown: jobwire logs {name} shows all of it")
+            what = f"the rest of the output of job {name} is not shown: jobwire logs {name} shows all of it"
         status = 128 + self._heeded if self._heeded else exit_status.OWN_FAILURE
-        raise exit_status.Ending(status if self._unwritable is None else self._unwritable)
+        leave(status if self._unwritable is None else self._unwritable, f"{who}; {what}")
 
     def _leave(self, number: int) -> NoReturn:
         name = short_id(self._job.key.id)
-        say(f"job {name} continues; jobwire logs -f {name} shows its output")
-        raise exit_status.Ending(128 + number)
+        leave(128 + number, f"job {name} continues; jobwire logs -f {name} shows its output")
 
     def _give_up(self, copies: list[Copy], status: int) -> None:
         self._unwritable = status
@@ -236,8 +236,7 @@ class Attendance:
             self._send_what_is_asked()
             if who := self._parting.doubts(self._waited_for()):
                 self._end_unanswered(who)
-            say(f"job {name} is still being stopped; jobwire wait {name} waits for its end")
-            raise exit_status.Ending(128 + number)
+            leave(128 + number, f"job {name} is still being stopped; jobwire wait {name} waits for its end")
         if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
             self._stop()
         elif self._is_retried:

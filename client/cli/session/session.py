@@ -16,6 +16,7 @@ from ...library.job import Job
 from .. import exit_status
 from ..job.attendance import Attendance
 from ..terminal.copying import Copy
+from ..terminal.farewell import leave
 from ..terminal.screen import begun_by, say
 from ..terminal.signals import Signals
 from ..terminal.streams import Readers
@@ -276,8 +277,8 @@ class Session(Attendance):
         if self._own is not None:
             self._own.leave()
         name = short_id(self._job.key.id)
-        say(f"left job {name}, which continues; return with: jobwire attach {name}", *filter(None, [self._later]))
-        raise exit_status.Ending(128 + number if number else exit_status.DONE)
+        sentence = f"left job {name}, which continues; return with: jobwire attach {name}"
+        leave(128 + number if number else exit_status.DONE, sentence, *filter(None, [self._later]))
 
     def _end_unanswered(self, who: str) -> NoReturn:
         self._restore()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -41,7 +42,8 @@ class _Alarm:
             return
         self._number, self._is_set = number, True
         signal.signal(signal.SIGALRM, self._ring)
-        signal.setitimer(signal.ITIMER_REAL, OVERDUE_SECONDS)
+        # Again and again, until it is cancelled: what follows may be kept waiting too.
+        signal.setitimer(signal.ITIMER_REAL, OVERDUE_SECONDS, OVERDUE_SECONDS)
 
     def cancel(self) -> None:
         if self._is_set:
@@ -51,11 +53,20 @@ class _Alarm:
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self.cancel()
         raise Overdue(self._number)
 
 
 _alarm = _Alarm()
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Raise Overdue in the block if it lasts too long, as if a signal were not taken."""
+    _alarm.set(0)
+    try:
+        yield
+    finally:
+        _alarm.cancel()
 
 
 class Signals:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
 import socket
 import subprocess
+import termios
 import time
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pytest
 from brokers import Broker
@@ -275,6 +278,24 @@ def test_output_that_nobody_reads_any_more_ends_it_too(lab: Lab) -> None:
         said = running.stderr.read()
         assert running.wait(_SECONDS) == 141
     assert b"does not answer; job " in said
+
+
+def test_messages_that_nobody_reads_do_not_keep_it(lab: Lab) -> None:
+    with lab.home.start("run", "--no-stdin", "--", "sh", "-c", "echo begun; exec yes >&2") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        read_until(running.stdout, b"begun")
+        wait_until(lambda: _is_full(running.stderr), "the pipe is full")
+        lab.strike("killed")
+        running.send_signal(TERM)
+        assert running.wait(_SECONDS) == 128 + TERM
+
+
+def _is_full(pipe: IO[bytes]) -> bool:
+    """Return whether a pipe of the usual size takes nothing more."""
+    waiting = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0] > 65536 - select.PIPE_BUF
 
 
 @pytest.mark.parametrize("fleet", ["worker"], indirect=True)
