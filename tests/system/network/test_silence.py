@@ -159,7 +159,7 @@ def test_a_signal_ends_a_command_in_the_place_of_a_job_while_the_line_is_cut(mac
             assert running.wait(_SECONDS) == 128 + signal.SIGTERM
     job = home.records("list")[0]["id"][:8]
     how = f"jobwire show {job} says whether it does, jobwire stop {job} stops it"
-    assert said.decode() == f"jobwire: the worker at {ADDRESS} does not answer; job {job} may go on: {how}\n"
+    assert said.decode() == f"jobwire: the worker at {ADDRESS} does not answer; job {job} may continue: {how}\n"
     home.jobwire("stop", job)
 
 
