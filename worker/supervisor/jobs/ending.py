@@ -52,7 +52,7 @@ class Reason(enum.Enum):
 
 
 class Effect(enum.Enum):
-    """What to do; job.py carries it out."""
+    """What to do; stopping.py carries it out."""
 
     # Send the signal of this stop to all its processes, and thaw it if it is paused.
     SIGNAL = enum.auto()
