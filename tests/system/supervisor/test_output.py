@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from daemons import wait_until
-from raw_desk import RawDesk, kill_and_wait, kill_both, serving, start_pair
+from raw_desk import Fact, RawDesk, kill_and_wait, kill_both, serving, start_pair
 
 from jobwire.schemas.naming import format_time, parse_time
 from jobwire.worker.keeper import process
@@ -328,13 +328,12 @@ SHY = (
 )
 
 
-def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_reported(
-    anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path
-) -> None:
+def end_of_adopted(anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path, program: str) -> Fact:
+    """Kill supervisor and keeper while a program waits at its gate, start others, let it pass, and return the fact of its end."""
     desk, prefix = anybodys
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    handle = desk.start(sys.executable, "-S", "-c", SHY, str(gate))
+    handle = desk.start(sys.executable, "-S", "-c", program, str(gate))
     started = desk.started(handle)
     wait_until((desk.folder(started) / "stdout").read_bytes, "the first line")
     end = os.open(gate, os.O_WRONLY)
@@ -342,16 +341,23 @@ def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_
     start_pair(tmp_path, *prefix)
     desk.reconnect()
     os.close(end)
-    fact = desk.ended(handle)
+    return desk.ended(handle)
+
+
+def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_reported(
+    anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path
+) -> None:
+    desk, prefix = anybodys
+    fact = end_of_adopted(anybodys, tmp_path, SHY)
     # Its parent may reap it late, or never.
     assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
     if prefix:
         assert "its stdout and stderr are incomplete: output that was still in its pipe" in fact["sentence"]
-        assert fact["stdout_problem"].endswith(f"(the descriptors of process {started['pid']} are not visible)")
+        assert fact["stdout_problem"].endswith(f"(the descriptors of process {fact['pid']} are not visible)")
         assert desk.output(fact)[0] == b"early\n"
     else:
         assert (desk.output(fact)[0], fact["stdout_problem"]) == (b"early\nlate\n", "")
-    desk.settle(handle)
+    desk.settle(fact["job"])
 
 
 # /proc/PID/status begins with its name.
@@ -366,21 +372,11 @@ NAMED = (
 
 
 def test_a_job_whose_name_looks_like_a_line_of_the_kernel_is_found_again(anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path) -> None:
-    desk, prefix = anybodys
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    handle = desk.start(sys.executable, "-S", "-c", NAMED, str(gate))
-    started = desk.started(handle)
-    wait_until((desk.folder(started) / "stdout").read_bytes, "the first line")
-    end = os.open(gate, os.O_WRONLY)
-    kill_both(desk)
-    start_pair(tmp_path, *prefix)
-    desk.reconnect()
-    os.close(end)
-    fact = desk.ended(handle)
+    desk, _ = anybodys
+    fact = end_of_adopted(anybodys, tmp_path, NAMED)
     assert desk.output(fact)[0] == b"early\nlate\n"
     assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
-    desk.settle(handle)
+    desk.settle(fact["job"])
 
 
 def test_a_job_is_identified_by_its_pipes_if_it_changed_its_mark_and_the_clock_was_set(desk: RawDesk, tmp_path: Path) -> None:
