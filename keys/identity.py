@@ -105,7 +105,7 @@ def _damaged(path: Path, reason: str) -> Refused:
     return Refused(
         Code.FAILED_PRECONDITION,
         f"the identity {path} is damaged: {reason}",
-        "bring it back from a copy, or move it away and make a new one with: jobwire keys new",
+        "restore it from a backup, or move it away and make a new one with: jobwire keys new",
     )
 
 
@@ -123,7 +123,9 @@ def save(identity: Identity, path: Path) -> None:
         with private_files.place_of(path, make=True) as place:
             place.create(content.encode())
     except FileExistsError:
-        raise Refused(Code.ALREADY_EXISTS, f"there is an identity at {path}", "move it away first, or choose another file") from None
+        raise Refused(
+            Code.ALREADY_EXISTS, f"there is already an identity at {path}", "move it away first, or choose another file"
+        ) from None
     except OSError as error:
         demand_kind(path, "the identity")
         raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} cannot be written: {ownership.reason_of(error, path)}") from None
@@ -178,7 +180,7 @@ def curve_public_of(public: bytes) -> bytes:
     Raises `Refused(INVALID_ARGUMENT)` for bytes that are not a point of the curve's prime-order group (RFC 7748, section 7).
     """
     if len(public) != KEY_BYTES:
-        raise Refused(Code.INVALID_ARGUMENT, f"a public key has {KEY_BYTES} bytes, this one {len(public)}")
+        raise Refused(Code.INVALID_ARGUMENT, f"a public key has {KEY_BYTES} bytes, but this one has {len(public)}")
     try:
         return c_sodium.curve_public_of(public)
     except c_sodium.NotAKeyError:
@@ -210,14 +212,14 @@ def read_digits(text: str, what: str, before: int) -> int:
     for place, digit in enumerate(text):
         value = _DIGITS.find(digit)
         if value < 0:
-            raise Refused(Code.INVALID_ARGUMENT, f"character {before + place + 1} of the {what}, {digit!r}, does not occur in one")
+            raise Refused(Code.INVALID_ARGUMENT, f"character {before + place + 1} of the {what} is {digit!r}, which cannot be part of one")
         number = number << 5 | value
     return number
 
 
 def _parse(text: str, prefix: str, what: str) -> bytes:
     if not text.startswith(prefix):
-        raise Refused(Code.INVALID_ARGUMENT, f"a {what} begins with {prefix!r}, this text does not")
+        raise Refused(Code.INVALID_ARGUMENT, f"a {what} begins with {prefix!r}, but this text does not")
     written = text.removeprefix(prefix)
     number = read_digits(written, what, len(prefix))
     if len(written) != _TEXT_DIGITS:

@@ -14,15 +14,15 @@ def next_step(number: int | None = errno.EAGAIN) -> str:
     """Return what to do if a process or thread could not be created with this errno(3); clone(2) lists several causes for each."""
     # With SCHED_FLAG_RESET_ON_FORK, which is shown too, it can.
     if os.sched_getscheduler(0) == _SCHED_DEADLINE:
-        return "a process with the policy SCHED_DEADLINE can make no other (sched(7)): start this with chrt --other 0 COMMAND"
+        return "a process with the policy SCHED_DEADLINE cannot create others (sched(7)): start this one with chrt --other 0 COMMAND"
     if _is_between_namespaces():
-        return "it has left its pid namespace for one that has no first process (any more): unshare --pid needs --fork"
+        return "its pid namespace for new processes has no process 1 yet, or has lost it: unshare --pid needs --fork"
     if number == errno.ENOMEM:
-        return "end what needs memory, or raise the limit (ulimit -v, -d)"
+        return "free some memory, or raise the limit (ulimit -v, -d)"
     # The stack of a thread counts as memory, and pthread_create(3) says EAGAIN for that too.
     is_limited = any(resource.getrlimit(which)[0] != resource.RLIM_INFINITY for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
     memory = " or of memory (ulimit -v, -d)" if is_limited else ""
-    return f"raise the limit of processes (ulimit -u, pids.max, TasksMax= of a service){memory}, or end some, then try again"
+    return f"raise the limit on processes (ulimit -u, pids.max, TasksMax= of a service){memory}, or end some, then try again"
 
 
 def _is_between_namespaces() -> bool:

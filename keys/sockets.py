@@ -69,7 +69,7 @@ def _demand_threads() -> None:
             _thread.start_new_thread(_pass, (gate, done))
             begun += 1
     except RuntimeError:
-        what = "the system lets this process make no more threads"
+        what = "the system does not let this process create more threads"
         raise Refused(Code.UNAVAILABLE, what, more_processes.next_step()) from None
     finally:
         gate.release()

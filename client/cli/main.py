@@ -133,7 +133,7 @@ def _of_the_system(error: OSError) -> str:
         except Refused as refused:
             return str(refused)
     if error.errno in {errno.EMFILE, errno.ENFILE}:
-        return "this command can open no more files and sockets; raise the limit (ulimit -n 1024), or close some, then try again"
+        return "this command cannot open more files or sockets; raise the limit (ulimit -n 1024), or close some, then try again"
     message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     if error.errno == errno.ENOSPC and _no_files_left(error.filename):
         message += " for more files: its inodes are used up (df -i shows how many there are)"

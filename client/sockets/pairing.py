@@ -33,7 +33,7 @@ def pair(token: Token, own: Identity, name: str) -> Membership:
         except Refused as refused:
             if refused.code is not Code.UNAUTHENTICATED:
                 raise
-            message = f"the token is not valid (any more) at {token.endpoint}: it ended more than a day ago, or was withdrawn"
+            message = f"the token is not valid at {token.endpoint}: it expired more than a day ago, or was withdrawn"
             raise Refused(Code.FAILED_PRECONDITION, message, "ask for a new one") from None
     if not isinstance(reply, request_pb2.Reply) or not reply.HasField("pair"):
         raise Refused(Code.INTERNAL, "a token was not answered as it should be")

@@ -77,8 +77,8 @@ def way_to_read(path: Path) -> str:
 
 def _link_problem(path: Path, error: OSError) -> str:
     if error.errno == errno.ELOOP:
-        return "is a link that leads back to itself"
-    return "is a link that leads nowhere" if error.errno == errno.ENOENT and path.is_symlink() else ""
+        return "is a symbolic link that points to itself"
+    return "is a broken symbolic link" if error.errno == errno.ENOENT and path.is_symlink() else ""
 
 
 def _mode_problem(path: Path, status: os.stat_result) -> str:

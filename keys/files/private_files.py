@@ -274,4 +274,4 @@ def _demand_ours(folder: int, link: os.stat_result, path: Path) -> None:
         is_ours = link.st_uid in {0, os.geteuid(), within.st_uid}
     if not is_ours:
         owner = link.st_uid or within.st_uid
-        raise PermissionError(errno.EPERM, f"{path} is a link that {name_of(owner)} may have made, and is not followed")
+        raise PermissionError(errno.EPERM, f"{path} is a symbolic link that {name_of(owner)} may have created, and is not followed")

@@ -38,7 +38,7 @@ def read_secret(path: Path, what: str, missing: Refused) -> bytes:
         if status.st_mode & _OTHERS_MAY:
             raise Refused(
                 Code.FAILED_PRECONDITION,
-                f"{what} {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is no secret",
+                f"{what} {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is not secret",
                 f"type: chmod 600 {shlex.quote(str(path))}",
             )
         return read_all(file.fileno(), _LARGEST)

@@ -57,5 +57,5 @@ def limit_problem(name: str, value: object) -> str:
     # True is a number too.
     if isinstance(value, int) and not isinstance(value, bool) and fewest <= value <= most:
         return ""
-    written = f"{name} is a whole number from {fewest} to {most}"
+    written = f"{name} must be a whole number from {fewest} to {most}"
     return f"{written}, or a size such as 64M" if name in SIZES else written

@@ -82,7 +82,7 @@ def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
         raise Refused(Code.FAILED_PRECONDITION, f"the roster {path} has more than {LARGEST_ROSTER} bytes")
     if mode & stat.S_IWOTH:
         raise Refused(
-            Code.FAILED_PRECONDITION, f"anybody may write to {path} and add themselves", f"type: chmod 600 {shlex.quote(str(path))}"
+            Code.FAILED_PRECONDITION, f"anyone can write to {path} and add themselves", f"type: chmod 600 {shlex.quote(str(path))}"
         )
     if in_force:
         judge_owner(status, path, "the roster", roots_too=True)
@@ -252,7 +252,7 @@ class RosterFile:
             # Before reading; otherwise a change in between would be missed.
             self._watch()
         except OSError as error:
-            problem = f"changes of {self._path} are not noticed until a restart: its folder cannot be watched: {error.strerror}"
+            problem = f"changes to {self._path} take effect only after a restart: its folder cannot be watched: {error.strerror}"
         try:
             self._take(_read_text(self._path, in_force=True))
         except Refused as refused:
@@ -303,7 +303,7 @@ class RosterFile:
 def _cannot_watch(path: Path, error: OSError) -> Refused:
     # inotify(7): these are the limits of a user.
     reason, step = {
-        errno.EMFILE: ("this user has too many watches open", "raise fs.inotify.max_user_instances"),
+        errno.EMFILE: ("this user has too many inotify instances", "raise fs.inotify.max_user_instances"),
         errno.ENOSPC: ("no more files can be watched", "raise fs.inotify.max_user_watches"),
     }.get(error.errno or 0, (error.strerror, ""))
     return Refused(Code.FAILED_PRECONDITION, f"the folder of {path} cannot be watched: {reason}", step)

@@ -152,7 +152,11 @@ def _edited(text: str, path: str, wanted: tuple[Member, ...], edit: Callable[[TO
     except (Refused, TOMLKitError, LookupError, TypeError):
         is_right, edited = False, ""
     if not is_right:
-        raise Refused(Code.FAILED_PRECONDITION, f"the member cannot be changed in {path} as it is written", "edit the file by hand")
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"this member's entry in {path} is in a form that cannot be changed automatically",
+            "edit the file by hand",
+        )
     return edited
 
 

@@ -131,7 +131,7 @@ def _roster(document: Mapping[str, object]) -> Roster:
     def add(member: Member, index: int, key: str) -> None:
         curve = _curve_of(member.key, index, key)
         if member.key in by_key:
-            raise _Wrong(f"the key is also that of {by_key[member.key].name!r}", index, key)
+            raise _Wrong(f"{by_key[member.key].name!r} has the same key", index, key)
         if curve in by_curve:
             raise _Wrong(f"the key is the negative of that of {by_curve[curve].name!r} and cannot be distinguished from it", index, key)
         by_key[member.key] = by_curve[curve] = member
@@ -139,7 +139,7 @@ def _roster(document: Mapping[str, object]) -> Roster:
     for index, raw in enumerate(entries):
         member, used = _member(raw, index)
         if member.name in names:
-            raise _Wrong(f"the name {member.name!r} is given twice", index, "name")
+            raise _Wrong(f"the name {member.name!r} is used twice", index, "name")
         names.add(member.name)
         members.append(member)
         add(member, index, "key")
@@ -172,13 +172,13 @@ def _member(raw: object, index: int) -> tuple[Member, Member | None]:
 def _invitation(entry: _Entry, limits: Limits, index: int) -> Invitation:
     said, is_open = entry.invited, entry.role == PAIRING
     if said is None:
-        raise _Wrong("the role 'pairing' is that of a token, and 'invited' is missing, which says what it is for", index, "role")
+        raise _Wrong("the role 'pairing' is that of a token, but 'invited', which says what the token is for, is missing", index, "role")
     if said.until.tzinfo is None:
         raise _Wrong("'until' has no time zone; write it like 2026-11-29T17:10:00Z", index, "invited")
     if is_open and (problem := invited_role_problem(said.role)):
         raise _Wrong(problem, index, "invited")
     if bool(said.key) == is_open or bool(said.role) != is_open:
-        raise _Wrong("'invited' has 'role' if the token was not used yet, with the role 'pairing', and else 'key'", index, "invited")
+        raise _Wrong("'invited' needs 'role' while the token is unused (role 'pairing'), and 'key' once it was used", index, "invited")
     until_us = round(said.until.astimezone(UTC).timestamp() * 1_000_000)
     taken_by = b"" if is_open else _public(entry.key, index, "key")
     return Invitation(until_us, said.role if is_open else entry.role, limits, said.any_name, taken_by)
@@ -238,16 +238,16 @@ def name_problem(name: str) -> str:
 def role_problem(role: str) -> str:
     """Return what is wrong with a role; empty if it exists."""
     if role == PAIRING:
-        return f"the role {role!r} is that of a temporary key in a token: jobwire worker invite makes one"
+        return f"the role {role!r} is only for the temporary key in a token: jobwire worker invite makes one"
     if role == DELEGATE:
-        return f"the role {role!r} is that of jobs which act for a member; roles of members are {', '.join(ROLES)}"
+        return f"the role {role!r} is only for jobs that act for a member; roles of members are {', '.join(ROLES)}"
     return "" if role in ROLES else f"there is no role {role!r}; roles are {', '.join(ROLES)}"
 
 
 def invited_role_problem(role: str) -> str:
     """Return what is wrong with the role that a token gives; empty if a token can give it."""
     if role == "relay":
-        return "a broker is not invited: its workers add it when they join it"
+        return "a broker cannot be invited: workers add it to their rosters when they join it"
     return role_problem(role)
 
 
@@ -256,7 +256,7 @@ def vouch_problem(vouch: str, role: str) -> str:
     if not vouch:
         return ""
     if role != "relay":
-        return f"only a relay can vouch for others, and the role is {role!r}"
+        return f"only a relay can vouch for others, but the role is {role!r}"
     return "" if vouch in VOUCHED_ROLES else f"a relay can vouch only for {', '.join(VOUCHED_ROLES)}, not for {vouch!r}"
 
 

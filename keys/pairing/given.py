@@ -37,7 +37,7 @@ def read_given(argument: str) -> Token:
     try:
         return token.read(_read(fd))
     except IsADirectoryError:
-        raise Refused(Code.INVALID_ARGUMENT, f"{path} is a folder, and not a file with a token") from None
+        raise Refused(Code.INVALID_ARGUMENT, f"{path} is a folder, not a file with a token") from None
     finally:
         os.close(fd)
 

@@ -136,23 +136,25 @@ def decide(roster: Roster, temporary: bytes, key: bytes, name: str) -> Joined:
     if invited.taken_by == key:
         return Joined(token.name, invited.role, again=True)
     if invited.taken_by:
-        message = f"this token was used already, by {token.name} with the key {fingerprint(invited.taken_by)}; a token serves once"
+        message = (
+            f"this token was already used, by {token.name} with the key {fingerprint(invited.taken_by)}; a token can be used only once"
+        )
         next_step = f"{_ask_unless(token.name)}; {_ASK_AGAIN}"
         raise Refused(Code.FAILED_PRECONDITION, message, next_step, reason=Reason.TOKEN_USED)
     known = roster.by_curve(curve_public_of(key))
     if known is not None:
-        message = f"this key is on the roster already, as {known.name} with the role {known.role}; the token was not used"
+        message = f"this key is already on the roster, as {known.name} with the role {known.role}; the token was not used"
         raise Refused(Code.ALREADY_EXISTS, message, "no token is needed", reason=Reason.MEMBER_ALREADY)
     taken = {member.name for member in roster.members if member is not token}
     return Joined(_free_name(name, taken) if invited.any_name else token.name, invited.role)
 
 
 def _ask_unless(name: str) -> str:
-    return f"if that was somebody else, have {name} removed from the roster at once"
+    return f"if that was not you, have {name} removed from the roster at once"
 
 
 def _withdrawn() -> Refused:
-    message = "this token is not valid any more: it was withdrawn"
+    message = "this token is no longer valid: it was withdrawn"
     return Refused(Code.NOT_FOUND, message, _ASK_AGAIN, reason=Reason.TOKEN_WITHDRAWN)
 
 
@@ -197,7 +199,7 @@ def _with_joined(text: str, place: Path, roster: Roster, temporary: bytes, key: 
     except Refused:
         is_right = False
     if not is_right:
-        message = f"the invitation in {place} is not as it was written, and cannot be used"
+        message = f"the invitation in {place} was edited, and cannot be used"
         raise Refused(Code.FAILED_PRECONDITION, message, _ASK_AGAIN)
     return changed
 

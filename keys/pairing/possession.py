@@ -29,4 +29,6 @@ def check(key: bytes, possession: bytes, daemon: bytes, temporary: bytes) -> Non
     except CryptoError:
         is_right = False
     if not is_right:
-        raise Refused(Code.UNAUTHENTICATED, "the key that is left has not signed for it", "sign it as docs/protocol.md describes")
+        raise Refused(
+            Code.UNAUTHENTICATED, "the key that is to become a member did not sign the request", "sign it as docs/protocol.md describes"
+        )

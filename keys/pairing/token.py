@@ -76,7 +76,7 @@ def read(text: str) -> Token:
     """
     text = "".join(text.split())
     if not text.startswith(PREFIX):
-        raise _wrong(f"a token begins with {PREFIX!r}, this text does not")
+        raise _wrong(f"a token begins with {PREFIX!r}, but this text does not")
     written = text.removeprefix(PREFIX)
     if len(written) > LONGEST:
         raise _wrong("the token is too long")
@@ -91,7 +91,7 @@ def read(text: str) -> Token:
     wanted = size * _DIGITS // _BYTES
     # If the length itself is wrong, so is the number of digits; that it is too small is the more probable mistake.
     if len(written) != wanted:
-        raise _wrong("the token is cut off" if len(written) < wanted else "there is something after the token")
+        raise _wrong("the token is cut off" if len(written) < wanted else "there is more text after the token")
     data = number.to_bytes(size, "big")
     if data[-_CHECK_BYTES:] != _check_sum(data[:-_CHECK_BYTES]):
         raise _wrong("a character of the token is wrong: its checksum does not match")
@@ -105,7 +105,7 @@ def _understand(data: bytes) -> Token:
     except (DecodeError, Refused):
         raise _wrong("there is no endpoint in the token") from None
     if len(said.daemon) != KEY_BYTES or len(said.seed) != KEY_BYTES or invited_role_problem(said.role):
-        raise _wrong("the token is of another version of jobwire, or damaged")
+        raise _wrong("the token is damaged, or was made by another version of jobwire")
     return Token(endpoint, said.daemon, said.seed, said.role, said.called, said.slots, tuple(said.labels))
 
 

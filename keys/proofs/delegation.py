@@ -60,7 +60,7 @@ def check_signer(said: request_pb2.Delegation, signer: bytes, audience: bytes) -
     """
     check(said, audience)
     if said.key != signer:
-        raise Refused(Code.UNAUTHENTICATED, "the request is signed by another key than that of the job for which the worker speaks")
+        raise Refused(Code.UNAUTHENTICATED, "the request is not signed by the key of the job that the delegation names")
 
 
 def check(said: request_pb2.Delegation, audience: bytes) -> None:
@@ -71,7 +71,7 @@ def check(said: request_pb2.Delegation, audience: bytes) -> None:
     Raises `Refused(UNAUTHENTICATED)`.
     """
     if [len(one) for one in (said.worker, said.owner, said.job, said.key, said.audience, said.store)] != _LENGTHS:
-        raise Refused(Code.UNAUTHENTICATED, "a key or an id in the delegation does not have its length")
+        raise Refused(Code.UNAUTHENTICATED, "a key or an id in the delegation has the wrong length")
     _check(said.signature, _signed(said), said.worker, "the signature of the delegation is not that of the worker that it names")
     _check(said.possession, _possessed(said), said.key, "the key of the delegation has not signed that it is that of the job")
     if said.audience != audience:
@@ -131,7 +131,7 @@ def read(path: Path) -> KeyFile:
     """
     missing = Refused(
         Code.NOT_FOUND,
-        f"there is no key of a job at {path}: the job has ended, and what it left behind may start no more jobs",
+        f"there is no key of a job at {path}: the job has ended, and processes that it left behind cannot start jobs",
         "name another context: jobwire --context NAME; embedded is your private worker",
     )
     content = read_secret(path, "the key of the job", missing)

@@ -61,7 +61,7 @@ def _statement(proof: request_pb2.Proof, request: bytes, rest: bytes | None) -> 
     if not proof.root:
         return _DATED + said + until + request
     if rest is None:
-        raise _unauthenticated("the request is signed by a root over jobs, and is no start", "sign it as docs/protocol.md describes")
+        raise _unauthenticated("the request is signed by a root over jobs, but is not a start", "sign it as docs/protocol.md describes")
     return _ROOTED + said + until + proof.jobs.to_bytes(_COUNT_BYTES, "big") + proof.root + sha256(rest)
 
 
@@ -84,7 +84,7 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None, 
     ):
         raise _unauthenticated("a field of the request's proof has the wrong length", "sign it as docs/protocol.md describes")
     if proof.not_after_us < 0 or len(proof.root) not in (0, merkle.HASH_BYTES) or bool(proof.root) != bool(proof.jobs):
-        raise _unauthenticated("a field of the request's proof has no valid value", "sign it as docs/protocol.md describes")
+        raise _unauthenticated("a field of the request's proof has an invalid value", "sign it as docs/protocol.md describes")
     if proof.audience != audience:
         raise _unauthenticated("the request was signed for another worker", "send hello, and sign for the key in its reply")
     if nonce is not None and proof.nonce != nonce:

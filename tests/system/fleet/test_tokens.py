@@ -79,7 +79,7 @@ def test_a_person_joins_with_one_command_and_works_at_once(broker: Broker, lapto
     eve = Home(laptop.folder.parent / "eve", Path(laptop.env["PYTHONPYCACHEPREFIX"]))
     (eve.folder / "token").write_text(written)
     refused = eve.jobwire("join", "@token", status=1)
-    assert b"used already, by ada" in refused.stderr
+    assert b"already used, by ada" in refused.stderr
     assert b"ask for a new token" in refused.stderr
     assert not (eve.config / "contexts.toml").exists()
     machine = eve.jobwire("join", invite(broker), status=2)

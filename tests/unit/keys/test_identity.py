@@ -82,7 +82,7 @@ def test_a_refused_key_says_what_is_wrong() -> None:
         (text[:-4], "is cut off: it has 66 characters instead of 70"),
         (text + "0", "is too long"),
         (text.replace("jobwire-", "age-"), "begins with 'jobwire-key-'"),
-        (text[:20] + "u" + text[21:], "character 21 of the public key, 'u'"),
+        (text[:20] + "u" + text[21:], "character 21 of the public key is 'u'"),
         (text[:-1] + ("0" if text[-1] != "0" else "1"), "its checksum does not match"),
     ):
         with pytest.raises(Refused, match=words):
@@ -233,7 +233,7 @@ def test_a_folder_or_a_fifo_in_its_place_is_refused_at_once(tmp_path: Path) -> N
 
 def test_a_file_that_cannot_be_opened_or_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(Refused, match="leads back to itself") as refused:
+    with pytest.raises(Refused, match="points to itself") as refused:
         identity.load_or_make(tmp_path / "loop")
     assert refused.value.code is Code.FAILED_PRECONDITION
     (tmp_path / "file").write_text("")

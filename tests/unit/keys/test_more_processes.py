@@ -47,7 +47,7 @@ def why(*prefix: str, what: str) -> str:
 def test_a_process_of_the_deadline_policy_is_told_so(what: str) -> None:
     if not can_run(*DEADLINE, "0", "true"):
         pytest.skip("no process can have a deadline here")
-    assert "SCHED_DEADLINE can make no other" in why(*DEADLINE, "0", what=what)
+    assert "SCHED_DEADLINE cannot create others" in why(*DEADLINE, "0", what=what)
     assert why(*DEADLINE, "--reset-on-fork", "0", what=what) == ""
 
 

@@ -34,7 +34,7 @@ except Refused as refused:
 def test_a_lack_that_would_abort_is_refused_too_few_descriptors(most: int) -> None:
     done = subprocess.run([sys.executable, "-c", _CODE, str(most)], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "can open no more files and sockets; raise the limit (ulimit -n 1024)" in done.stdout
+    assert "cannot open more files or sockets; raise the limit (ulimit -n 1024)" in done.stdout
 
 
 def test_a_lack_that_would_abort_is_refused_too_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_a_lack_that_would_abort_is_refused_too_few_threads(monkeypatch: pytest.
 
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", refuse)
-        with pytest.raises(Refused, match="lets this process make no more threads") as caught:
+        with pytest.raises(Refused, match="does not let this process create more threads") as caught:
             new_context()
     assert caught.value.code is Code.UNAVAILABLE
     new_context().destroy()

@@ -76,5 +76,5 @@ def test_root_adds_nobody_to_a_roster_to_which_a_service_user_leads_it(home: Hom
     (service / "roster.toml").symlink_to(home.config / "roster.toml")
     os.chown(service / "roster.toml", 54321, 54321, follow_symlinks=False)
     refused = home.jobwire("keys", "add", "friend", key, "--role", "admin", "--roster", str(service / "roster.toml"), status=125)
-    assert b"roster.toml is a link that uid 54321 may have made, and is not followed" in refused.stderr
+    assert b"roster.toml is a symbolic link that uid 54321 may have created, and is not followed" in refused.stderr
     assert not (home.config / "roster.toml").exists()

@@ -74,7 +74,7 @@ def test_root_writes_through_no_link_that_another_user_may_have_made(tmp_path: P
     for path in (folder / "link", folder / "to-nothing", folder):
         os.chown(path, 54321, 54321, follow_symlinks=False)
     for name in ("link", "to-nothing"):
-        with pytest.raises(BadInput, match="a link that uid 54321 may have made, and is not followed"):
+        with pytest.raises(BadInput, match="a symbolic link that uid 54321 may have created, and is not followed"):
             write_file(str(folder / name), "text")
     assert of_root.read_text() == "as it was"
     assert not (tmp_path / "new").exists()

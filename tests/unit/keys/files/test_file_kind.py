@@ -43,7 +43,7 @@ def test_a_link_in_place_of_an_identity_is_named_when_the_identity_is_made(tmp_p
     path.symlink_to(target)
     with pytest.raises(Refused) as caught:
         identity.load_or_make(path)
-    assert str(caught.value) == f"the identity {path} is a link that leads back to itself; move it away: mv '{path}' '{path}.old'"
+    assert str(caught.value) == f"the identity {path} is a symbolic link that points to itself; move it away: mv '{path}' '{path}.old'"
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_root_follows_no_link_that_somebody_else_made(tmp_path: Path, way: str) 
     private_files.replace(path, b"followed, for all of it is root's")
     for changed in (service, link):
         os.chown(changed, STRANGER, STRANGER, follow_symlinks=False)
-        with pytest.raises(PermissionError, match="is a link that uid 54321 may have made"):
+        with pytest.raises(PermissionError, match="is a symbolic link that uid 54321 may have created"):
             private_files.replace(path, b"data")
         os.chown(changed, 0, 0, follow_symlinks=False)
     assert (mine / "deep" / "roster").read_bytes().startswith(b"followed")

@@ -44,7 +44,7 @@ def test_a_lack_of_descriptors_is_told_and_not_blamed_on_a_file(
     with pytest.raises(Refused) as refused:
         read(path)
     assert refused.value.code is Code.UNAVAILABLE
-    assert str(refused.value) == "this process can open no more files and sockets; raise the limit (ulimit -n 1024), or close some"
+    assert str(refused.value) == "this process cannot open more files or sockets; raise the limit (ulimit -n 1024), or close some"
 
 
 def test_any_other_error_is_left_to_the_caller() -> None:

@@ -160,7 +160,7 @@ def test_a_roster_that_anybody_could_write_is_not_taken(watched: Watched) -> Non
     watched.path.chmod(0o666)
     watched.path.write_text(TWO)
     watched.wait_until(lambda: bool(watched.problems))
-    assert "anybody may write to" in watched.problems[0]
+    assert "anyone can write to" in watched.problems[0]
     assert "chmod 600" in watched.problems[0]
     watched.path.chmod(0o600)
     watched.wait_for("laptop", "lab")
@@ -200,7 +200,7 @@ def test_a_folder_that_is_removed_lets_nobody_in_and_is_reported(tmp_path: Path)
         watched.wait_for("laptop")
         watched.path.parent.rename(tmp_path / "elsewhere")
         watched.wait_for()
-        assert ["are not noticed until a restart" in problem for problem in watched.problems] == [True]
+        assert ["take effect only after a restart" in problem for problem in watched.problems] == [True]
     finally:
         watched.file.close()
 
@@ -223,7 +223,7 @@ def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     opened = own_descriptors()
     for name, words in (
-        ("loop", "the roster .* is a link that leads back to itself; move it away: mv "),
+        ("loop", "the roster .* is a symbolic link that points to itself; move it away: mv "),
         ("fifo", "fifo is a pipe, not a file; move it away: mv "),
         ("large", "large has more than"),
         ("latin", "line 2: this is not UTF-8: byte 0xe9"),

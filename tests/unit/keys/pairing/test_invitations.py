@@ -60,7 +60,7 @@ def test_the_same_key_is_answered_again_and_another_one_is_refused_with_the_fing
     invitations.join(path, TEMPORARY, LAPTOP)
     before = path.read_text()
     assert invitations.join(path, TEMPORARY, LAPTOP) == Joined("laptop", "submitter", again=True)
-    with pytest.raises(Refused, match="used already, by laptop with the key") as refused:
+    with pytest.raises(Refused, match="already used, by laptop with the key") as refused:
         invitations.join(path, TEMPORARY, PHONE)
     assert refused.value.reason is Reason.TOKEN_USED
     assert path.read_text() == before
@@ -113,7 +113,7 @@ def test_a_member_who_joined_stays_when_its_invitation_is_withdrawn_too_late(pat
 def test_a_member_does_not_use_up_a_token(path: Path) -> None:
     add_member(path, "ada", LAPTOP, "viewer")
     invite(path)
-    with pytest.raises(Refused, match="already, as ada with the role viewer; the token was not used") as refused:
+    with pytest.raises(Refused, match="already on the roster, as ada with the role viewer; the token was not used") as refused:
         invitations.join(path, TEMPORARY, LAPTOP)
     assert refused.value.reason is Reason.MEMBER_ALREADY
     assert invitations.join(path, TEMPORARY, PHONE).name == "laptop"
@@ -131,7 +131,7 @@ def test_a_name_that_is_left_to_who_joins_is_made_a_valid_one(path: Path, wanted
 
 def test_roles_and_names_that_nobody_can_be_invited_to_are_refused(path: Path) -> None:
     for role, name, words in (
-        ("relay", "x", "is not invited"),
+        ("relay", "x", "cannot be invited"),
         ("pairing", "x", "temporary key"),
         ("boss", "x", "no role"),
         ("viewer", "a b", "may have only"),
@@ -187,7 +187,7 @@ def test_an_entry_that_was_edited_by_hand_is_refused_and_left_as_it_is(path: Pat
     invite(path)
     path.write_text(path.read_text().replace('role = "pairing"', 'role = "pairing" # mine'))
     before = path.read_text()
-    with pytest.raises(Refused, match="not as it was written"):
+    with pytest.raises(Refused, match="was edited, and cannot be used"):
         invitations.join(path, TEMPORARY, LAPTOP)
     assert path.read_text() == before
 

@@ -61,7 +61,7 @@ def test_no_worker_says_that_a_key_which_it_has_only_seen_is_that_of_one_of_its_
     # Nor are its bytes read otherwise.
     claimed = request_pb2.Delegation.FromString(seen.SerializeToString())
     claimed.store, claimed.worker = seen.store + seen.worker[:1], seen.worker[1:] + seen.owner[:1]
-    with pytest.raises(Refused, match="does not have its length"):
+    with pytest.raises(Refused, match="has the wrong length"):
         check(claimed, OWNER)
 
 
@@ -125,4 +125,4 @@ def test_a_job_sees_itself_and_what_it_started() -> None:
 
 
 def test_no_member_can_have_the_role_of_a_job() -> None:
-    assert "that of jobs" in role_problem("delegate")
+    assert "only for jobs" in role_problem("delegate")

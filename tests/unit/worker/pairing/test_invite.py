@@ -40,7 +40,7 @@ def test_the_token_is_on_stdout_and_what_to_do_with_it_on_stderr(found: dict[str
     ("name", "role", "valid", "endpoint", "labels", "words"),
     [
         ("a b", "viewer", "10m", "", [], "may have only letters"),
-        ("x", "relay", "10m", "", [], "a broker is not invited"),
+        ("x", "relay", "10m", "", [], "a broker cannot be invited"),
         ("x", "pairing", "10m", "", [], "temporary key"),
         ("x", "viewer", "8d", "", [], "7 days at most"),
         ("x", "viewer", "0.1s", "", [], "a second at least"),

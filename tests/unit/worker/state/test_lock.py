@@ -274,14 +274,14 @@ def test_a_link_in_place_of_what_is_replaced_is_replaced_and_not_what_it_leads_t
 def test_a_link_that_leads_back_to_itself_is_named(tmp_path: Path, name: str) -> None:
     tmp_path.chmod(0o700)
     (tmp_path / name).symlink_to(name)
-    with pytest.raises(Refused, match=f"{name} is a link that leads back to itself; remove it, or move it away; use another"):
+    with pytest.raises(Refused, match=f"{name} is a symbolic link that points to itself; remove it, or move it away; use another"):
         StateLock(tmp_path)
 
 
 def test_a_link_that_leads_nowhere_is_not_the_store_nor_a_pipe_the_logs(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     (tmp_path / layout.STORE).symlink_to(tmp_path / "unmounted" / "db")
-    with pytest.raises(Refused, match=rf"{layout.STORE} is a link that leads nowhere"):
+    with pytest.raises(Refused, match=rf"{layout.STORE} is a broken symbolic link"):
         StateLock(tmp_path)
     (tmp_path / layout.STORE).unlink()
     os.mkfifo(tmp_path / layout.LOGS)
