@@ -21,6 +21,7 @@ from .. import __version__
 from ..broker.daemon import Daemon
 from ..broker.foundation import Foundation
 from ..broker.host import Host
+from ..broker.own_process.closing import Closing
 from ..broker.retention.limits import Keep
 from ..broker.settings import Settings
 from ..broker.sockets.binding import CannotListen
@@ -56,9 +57,15 @@ ANY_LOOPBACK = "tcp://127.0.0.1"
 
 
 async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it was opened
-    settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None, pilot: Pilot | None = None
+    settings: WorkerSettings,
+    ready: Callable[[dict[str, Any]], None],
+    closing: Closing,
+    resumed: Resumed | None = None,
+    pilot: Pilot | None = None,
 ) -> Resumed | None:
     """Run a worker until SIGTERM or SIGINT; `ready` is called with its description once clients can connect.
+
+    What it opens is added to `closing`, for the time after the last turn of the loop.
 
     After SIGUSR1, a private worker exits if it is idle. After SIGHUP, returns what the process must pass on when it executes itself, with
     signals blocked; see reload.py. `pilot`: ends a worker in an allocation, with its jobs.
@@ -83,6 +90,14 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
     orphans.reap_from_now_on(loop)
     lock = StateLock(settings.state, resumed.lock if resumed else -1)
     passed_on: Resumed | None = None
+
+    def release_lock() -> None:
+        if passed_on is None:
+            lock.release()
+
+    closing.on_close(release_lock)
+    # After the engine: what it still reports when it is closed is for the next worker, and must not reach a desk that is closed.
+    desks = closing.own(Closing())
     was_told = False
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
@@ -99,15 +114,17 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
         demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
         rebooted = last_boot_id(settings.state) != boot_id()
-        engine = LocalEngine(
-            settings.state,
-            settings.capacity,
-            os.fsencode(settings.directory),
-            files_limit=files_limit,
-            feed_wait_ms=settings.feed_wait_ms,
-            keep_free_bytes=settings.keep_free_bytes,
-            rebooted=rebooted,
-            on_hello=write_anew,
+        engine = closing.own(
+            LocalEngine(
+                settings.state,
+                settings.capacity,
+                os.fsencode(settings.directory),
+                files_limit=files_limit,
+                feed_wait_ms=settings.feed_wait_ms,
+                keep_free_bytes=settings.keep_free_bytes,
+                rebooted=rebooted,
+                on_hello=write_anew,
+            )
         )
         line_to_jobs = engine.supervisor
         host = Host(
@@ -116,7 +133,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             troubles=lambda: find_troubles(line_to_jobs.hello, surroundings, answers=line_to_jobs.is_answering, state=process_state),
             leave=partial(signals.put_nowait, signal.SIGTERM) if pilot is not None else None,
         )
-        opening = asyncio.create_task(_open(settings, identity, engine, host))
+        opening = asyncio.create_task(_open(settings, identity, engine, host, desks))
         # It may wait for as long as the disk is full, or the supervisor does not answer.
         if not await completes(opening, signals, lambda one: one is not signal.SIGHUP):
             _log.info("told to exit before it was ready")
@@ -125,8 +142,10 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
         reloads = resumed.reloads if resumed else Reloads()
         description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         description.write()
-        watch = FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM))
+        watch = closing.own(FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM)))
         line = _join(settings, identity, daemon, pilot)
+        if line is not None:
+            closing.own(line)
         if pilot is not None and line is not None:
             pilot.begin(daemon, line, signals)
         answer_first()
@@ -148,23 +167,12 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             await pilot.depart()
         return passed_on
     finally:
-        if watch is not None:
-            watch.close()
         nothing_runs = daemon is None or daemon.desk.needs_no_engine or (watch is not None and watch.loss)
         if engine is not None and passed_on is None and nothing_runs:
             # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
             await engine.retire()
-        if line is not None:
-            if daemon is not None and was_told:
-                daemon.tell_brokers_of_stop()
-            line.close()
-        # The engine first: facts that arrive from now on are sent again to the next worker, and must not reach a desk that closes.
-        if engine is not None:
-            engine.close()
-        if daemon is not None:
-            daemon.close()
-        if passed_on is None:
-            lock.release()
+        if daemon is not None and was_told:
+            daemon.tell_brokers_of_stop()
 
 
 def _look_around(settings: WorkerSettings) -> list[str]:
@@ -206,19 +214,24 @@ def _told_to_end(signals: asyncio.Queue[signal.Signals]) -> bool:
     return any(signals.get_nowait() is not signal.SIGHUP for _ in range(signals.qsize()))
 
 
-async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine, host: Host) -> Daemon:
-    """Return the desk, listening at the ports of the last run unless others were requested, so that waiting clients reconnect."""
+async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine, host: Host, desks: Closing) -> Daemon:
+    """Return the desk, listening at the ports of the last run unless others were requested, so that waiting clients reconnect.
+
+    It is added to `desks`, which closes it.
+    """
     last = last_description(settings.state) or {} if not settings.listen else {}
     listen, event_listen = str(last.get("endpoint", "")), str(last.get("event_endpoint", ""))
     try:
         if listen.startswith(f"{ANY_LOOPBACK}:"):
-            return await _open_at(settings, identity, engine, host, listen, event_listen)
+            return await _open_at(settings, identity, engine, host, desks, listen, event_listen)
     except CannotListen as refused:
         _log.info("the ports of the last run are taken: %s", refused)
-    return await _open_at(settings, identity, engine, host, settings.listen or f"{ANY_LOOPBACK}:*", settings.event_listen)
+    return await _open_at(settings, identity, engine, host, desks, settings.listen or f"{ANY_LOOPBACK}:*", settings.event_listen)
 
 
-async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, host: Host, listen: str, event_listen: str) -> Daemon:
+async def _open_at(
+    settings: WorkerSettings, identity: Identity, engine: LocalEngine, host: Host, desks: Closing, listen: str, event_listen: str
+) -> Daemon:
     desk_settings = Settings(
         "worker",
         f"jobwire {__version__}",
@@ -232,12 +245,13 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         settings.state / layout.BROKER,
         has_broker=bool(settings.join),
     )
-    daemon = Daemon(Foundation(desk_settings, identity), engine, hasher=engine.hasher, host=host)
+    daemon = desks.own(Daemon(Foundation(desk_settings, identity), engine, hasher=engine.hasher, host=host))
     try:
         engine.open(daemon.desk.hear, lambda: daemon.store.commits_are_short)
         let_endings_in()
         await daemon.start()
-    except BaseException:
+    except CannotListen:
+        # Another one is opened at once, at other ports.
         daemon.close()
         raise
     return daemon

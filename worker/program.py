@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.text.printable import printable
 from . import reload
 from .daemon import serve
-from .own_process import stalls
+from .own_process import daemon_loop
 from .settings import WorkerSettings
 
 _OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
@@ -54,10 +52,7 @@ def main(told: dict[str, Any]) -> int:
             announce(f"worker ready at {description['endpoint']}, key {description['key']}\n")
 
     try:
-        with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
-            # The method of asyncio calls it, twice in each turn.
-            runner.get_loop().time = time.monotonic  # type: ignore[method-assign]
-            resumed = runner.run(serve(settings, ready, reload.from_json(told.get("resumed"))))
+        resumed = daemon_loop.run(lambda closing: serve(settings, ready, closing, reload.from_json(told.get("resumed"))))
         if resumed is not None:
             reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)
     except Refused as refused:

@@ -18,11 +18,12 @@ from ... import __version__
 from ...broker.daemon import Daemon
 from ...broker.fleet.engine import FleetEngine
 from ...broker.fleet.verbs import Broker
-from ...broker.foundation import Closing, Foundation
+from ...broker.foundation import Foundation
 from ...broker.growth.book import Book
 from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
 from ...broker.growth.grower import Grower
+from ...broker.own_process.closing import Closing
 from ...broker.retention.ages import FollowingAges
 from ...broker.retention.limits import Keep
 from ...broker.settings import Settings
@@ -46,10 +47,10 @@ from .settings import BrokerSettings
 _log = logging.getLogger(__name__)
 
 
-async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None]) -> None:
+async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None], closing: Closing) -> None:
     """Run a broker until SIGTERM or SIGINT; `ready` is called with its description once clients and workers can connect.
 
-    Raises Refused if it cannot start.
+    Its parts are added to `closing`, for the time after the last turn of the loop. Raises Refused if it cannot start.
     """
     # Each byte of a log passes twice.
     reuse_buffers()
@@ -60,46 +61,41 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.put_nowait, None)
     lock = StateLock(settings.state)
-    # In reverse order. The engine before the desk: what is reported from then on is reported again to the next broker.
-    closing = Closing()
     closing.on_close(lock.release)
-    try:
-        identity = load_or_make(settings.state / "identity")
-        shelf = closing.own(_shelf(settings, loop))
-        contents = closing.own(LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing, settings.keep_free_bytes))
-        foundation = closing.own(Foundation(_desk_settings(settings), identity))
-        book = Book.read(foundation.store)
-        engine = closing.own(
-            FleetEngine(
-                *(identity, contents, foundation.store),
-                hear=lambda facts: daemon.desk.hear(facts),  # noqa: PLW0108 -- it is created below, on this engine
-                set_machine=lambda order: daemon.desk.take(order),  # noqa: PLW0108 -- as above
-                accept_key=lambda said: daemon.accept_key(said),  # noqa: PLW0108 -- as above
-                member_of=foundation.roster.member,
-                named=foundation.roster.named,
-                book=book,
-                shelf=shelf,
-            )
+    identity = load_or_make(settings.state / "identity")
+    shelf = closing.own(_shelf(settings, loop))
+    contents = closing.own(LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing, settings.keep_free_bytes))
+    foundation = closing.own(Foundation(_desk_settings(settings), identity))
+    book = Book.read(foundation.store)
+    engine = closing.own(
+        FleetEngine(
+            *(identity, contents, foundation.store),
+            hear=lambda facts: daemon.desk.hear(facts),  # noqa: PLW0108 -- it is created below, on this engine
+            set_machine=lambda order: daemon.desk.take(order),  # noqa: PLW0108 -- as above
+            accept_key=lambda said: daemon.accept_key(said),  # noqa: PLW0108 -- as above
+            member_of=foundation.roster.member,
+            named=foundation.roster.named,
+            book=book,
+            shelf=shelf,
         )
-        fleet = Broker(engine, foundation, book)
-        daemon = Daemon(foundation, engine, fleet, engine.hasher)
+    )
+    fleet = Broker(engine, foundation, book)
+    daemon = Daemon(foundation, engine, fleet, engine.hasher)
 
-        def answering() -> None:
-            description = _describe(settings, daemon, identity)
-            lock.note_store()
-            lock.describe(description)
-            closing.own(FolderWatch(lock, settings.state, loop, partial(told.put_nowait, None), who="broker"))
-            answer_first()
-            ready(description)
-            _log.info("ready: %s", json.dumps(description))
-            let_signals_in()
+    def answering() -> None:
+        description = _describe(settings, daemon, identity)
+        lock.note_store()
+        lock.describe(description)
+        closing.own(FolderWatch(lock, settings.state, loop, partial(told.put_nowait, None), who="broker"))
+        answer_first()
+        ready(description)
+        _log.info("ready: %s", json.dumps(description))
+        let_signals_in()
 
-        if await completes(asyncio.create_task(daemon.start(answering)), told):
-            fleet.grow(closing.own(_grower(settings, daemon, engine, book)))
-            daemon.serve_all()
-            await told.get()
-    finally:
-        closing.close()
+    if await completes(asyncio.create_task(daemon.start(answering)), told):
+        fleet.grow(closing.own(_grower(settings, daemon, engine, book)))
+        daemon.serve_all()
+        await told.get()
 
 
 def _desk_settings(settings: BrokerSettings) -> Settings:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ...broker.own_process.collector import follow_collections
 from ...schemas.refusal import Refused
 from ...schemas.text.printable import printable
 from .. import reload
-from ..own_process import stalls
+from ..own_process import daemon_loop
 from ..program import announce, status_of
 from .daemon import serve
 from .settings import BrokerSettings
@@ -27,8 +27,7 @@ def main(told: dict[str, Any]) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     settings = BrokerSettings(**{**told, **{name: Path(told[name]) for name in ("state", "roster")}})
     try:
-        with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
-            runner.run(serve(settings, lambda found: announce(f"broker ready at {found['endpoint']}, key {found['key']}\n")))
+        daemon_loop.run(partial(serve, settings, lambda found: announce(f"broker ready at {found['endpoint']}, key {found['key']}\n")))
     except Refused as refused:
         print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
         return status_of(refused)

@@ -12,7 +12,6 @@ import faulthandler
 import os
 import selectors
 import sys
-from collections.abc import Callable
 
 VARIABLE = "JOBWIRE_STALL_SECONDS"
 
@@ -33,9 +32,9 @@ class _WatchedSelector(selectors.DefaultSelector):
         return ready
 
 
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the factory of a worker's loop; None: asyncio's default."""
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop for a daemon."""
     told = os.environ.get(VARIABLE, "")
     if not told.isdecimal() or told == "0":
-        return None
-    return lambda: asyncio.SelectorEventLoop(_WatchedSelector(int(told)))
+        return asyncio.new_event_loop()
+    return asyncio.SelectorEventLoop(_WatchedSelector(int(told)))

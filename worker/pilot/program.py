@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -24,7 +23,7 @@ from ...schemas.trees import beneath
 from .. import reload
 from ..daemon import serve
 from ..options import capacity_options
-from ..own_process import stalls
+from ..own_process import daemon_loop
 from ..pairing.joined import Broker
 from ..program import status_of
 from ..settings import WorkerSettings
@@ -58,8 +57,7 @@ def main(folder: str) -> int:
         pilot = Pilot(_left_seconds(given, told), told["spare_seconds"])
         broker = joining.enter(token, state / "worker", state / ROSTER, as_root=told["jobs_as_root"])
         settings = _settings(state, told, given, broker)
-        with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
-            runner.run(serve(settings, lambda _: None, pilot=pilot))
+        daemon_loop.run(lambda closing: serve(settings, lambda _: None, closing, pilot=pilot))
     except Refused as refused:
         print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
         return status_of(refused)

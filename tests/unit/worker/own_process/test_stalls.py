@@ -22,8 +22,9 @@ async def main():
     print("slept", file=sys.stderr, flush=True)
     does_nothing_else()
 
-with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
-    runner.run(main())
+loop = stalls.new_loop()
+loop.run_until_complete(main())
+loop.close()
 """
 
 
@@ -38,4 +39,6 @@ def test_a_loop_that_is_blocked_is_named_and_one_that_waits_is_not() -> None:
 @pytest.mark.parametrize("told", ["", "0", "soon"])
 def test_without_the_variable_the_loop_is_an_ordinary_one(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(stalls.VARIABLE, told)
-    assert stalls.loop_factory() is None
+    loop = stalls.new_loop()
+    loop.close()
+    assert "_WatchedSelector" not in str(vars(loop))
