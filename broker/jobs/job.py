@@ -166,7 +166,8 @@ class Job:
     not_before_us: int = 0
     # The attempts before the current one, in their order.
     earlier: Sequence[Attempt] = ()
-    # The attempt that follows the current one, while the end of that is being written. Then it takes its place.
+    # The attempt that follows the current one, while the end of that is being written. Then it takes its place; it may be chosen before,
+    # and is launched after that.
     following: Attempt | None = None
     # Its store was rebuilt: whether somebody stopped it is not known any more.
     never_retried: bool = False
@@ -197,7 +198,7 @@ class Job:
     def is_ready(self) -> bool:
         """Whether it may start as soon as there is room."""
         is_waiting = self.not_before_us or self.awaits or self.waits_to_start
-        return self.held_by is None and not is_waiting and self.following is None
+        return self.held_by is None and not is_waiting
 
     @property
     def waits_to_start(self) -> bool:

@@ -101,14 +101,17 @@ def _ended_since(moment: Moment, fact: Ended) -> int:
 
 
 def _try_again(turn: Turn, job: Job, since_us: int) -> None:
-    """Let the next attempt wait until the end of this one is durable, and for its delay, which counts from this moment."""
+    """Let the next attempt wait for its turn, and before that for its delay, which counts from this moment.
+
+    If its turn comes at once, its launch is recorded together with the end of this attempt: nobody overtakes it meanwhile.
+    """
     state, moment = turn.state, turn.moment
     job.following = next_attempt(job, moment.passed_us)
     turn.retrying.append(job)
     left_us = delay_us(job) + since_us - moment.passed_us
     if left_us > 0:
         state.wait(job, moment, left_us)
-    state.queue.add(job.key, job.lined_up_with, job.priority, ready=False, wants=state.wants(job), order=job.row)
+    state.queue.add(job.key, job.lined_up_with, job.priority, ready=job.is_ready, wants=state.wants(job), order=job.row)
 
 
 def since(moment: Moment, at_us: int) -> int:

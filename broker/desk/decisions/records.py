@@ -49,9 +49,10 @@ def choose_and_record(turn: Turn) -> None:
     write = ChangeJobs(changes, turn.widths, broken=turn.broken, capacity=turn.capacity)
     # Most writes have none of these.
     if launching:
+        given = [(job, turn.state.queue.taken_by(job.key)) for job in launching]
         write.launched = [job.row for job in launching]
-        write.handed_out = [(job.row, job.gpus) for job in launching if job.gpus]
-        write.placed = [(job.row, job.attempt.key.attempt, job.machine) for job in launching if job.machine]
+        write.handed_out = [(job.row, one.gpus) for job, one in given if one.gpus]
+        write.placed = [(job.row, job.latest.key.attempt, one.machine) for job, one in given if one.machine]
     if turn.returned:
         write.freed = [(job.row, job.attempt.key.attempt) for job in turn.returned]
     if turn.finishes:
@@ -74,10 +75,11 @@ def _choose(turn: Turn) -> list[Job]:
         job = turn.state.live[key]
         if (turn.state.sparing and cancelled_instead(turn, job)) or expired_instead(turn, job):
             continue
-        job.attempt.happened(Happening.CHOSEN)
-        if job.wants.others or places_jobs:
+        attempt = job.latest
+        attempt.happened(Happening.CHOSEN)
+        if (job.wants.others or places_jobs) and job.following is None:
             job.gpus, job.machine = turn.state.queue.taken_by(key)
-        (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
+        (launched if attempt.phase is Phase.LAUNCHED else launching).append(job)
     _launch(turn, launched)
     if len(chosen) == _MOST_CHOSEN:
         turn.effects.append(ChooseOn())
@@ -91,8 +93,9 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
     told = [event for events in pending.events.values() for event in events] + queued
     if told:
         turn.effects.append(numbered(told, first_seq))
-    if pending.launching:
-        _launches_recorded(turn, pending.launching)
+    # These follow attempts whose ends come first.
+    following = [job for job in pending.launching if job.following is not None]
+    _launches_recorded(turn, [job for job in pending.launching if job not in following])
     for job in pending.returned:
         _place_anew(turn, job)
     turn.effects += pending.replies
@@ -104,6 +107,7 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
             turn.effects.append(LimitTime(job.attempt.key, job.changed_limit_ms or 0))
     if settled := _take_steps(turn, pending.events):
         turn.effects.append(Settle(settled))
+    _launches_recorded(turn, following)
     if pending.goes_on:
         turn.effects.append(Continue())
 
@@ -129,18 +133,19 @@ def _take_steps(turn: Turn, recorded_events: Mapping[Job, Sequence[event_pb2.Eve
 
 
 def _go_on(turn: Turn, job: Job) -> None:
-    """Replace an attempt whose end is durable with the next one. The job may have been stopped meanwhile."""
+    """Replace an attempt whose end is durable with the next one, which may have been chosen or stopped meanwhile."""
     job.earlier = (*job.earlier, job.attempt)
     job.attempt, job.following = job.latest, None
-    if job.is_ready and job.attempt.phase in WAITING:
-        turn.state.queue.let_in(job.key)
+    if job.attempt.phase is Phase.LAUNCHING:
+        job.gpus, job.machine = turn.state.queue.taken_by(job.key)
     turn.effects.append(Tell(job, Word.RETRYING))
 
 
 def write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
     """Notify those who wait for these jobs."""
     pending = turn.state.under_way[delayed.number]
-    for job in (*pending.events, *pending.launching, *pending.returned) if isinstance(pending, Recording) else ():
+    # A job of which an attempt ends and the next one is launched is there twice.
+    for job in dict.fromkeys((*pending.events, *pending.launching, *pending.returned)) if isinstance(pending, Recording) else ():
         job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
         turn.effects.append(Tell(job, Word.STUCK))
 

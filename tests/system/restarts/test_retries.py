@@ -76,3 +76,17 @@ def test_a_stop_ends_a_job_that_waits_for_its_next_attempt_and_a_rebuilt_store_t
         assert info.outcome is not None
         assert info.outcome.exit_status == 6
     assert (tmp_path / "ledger").read_text() == "attempt\n" * 2
+
+
+def test_no_job_behind_it_starts_between_two_attempts_of_a_job(worker: Worker, tmp_path: Path) -> None:
+    def turns(name: str, status: int) -> list[str]:
+        return ["sh", "-c", f'echo {name} >> "{tmp_path / "turns"}"; exit {status}']
+
+    with worker.client() as client:
+        running = client.submit(["sleep", "600"], only_one="printer")
+        # The first in the order of submission, one of a higher priority, and one that never fails.
+        for name, status, options in (("plain", 1, {"retry": 2}), ("urgent", 1, {"retry": 3, "priority": 1}), ("patient", 0, {})):
+            client.submit(turns(name, status), name=name, only_one="printer", **options)  # type: ignore[arg-type] # reason: of job_spec
+        running.stop()
+        assert client.job("patient").result(timeout=60).returncode == 0
+    assert (tmp_path / "turns").read_text().split() == ["urgent"] * 4 + ["plain"] * 3 + ["patient"]

@@ -6,14 +6,17 @@ import sqlite3
 
 import pytest
 from daemons import wait_until
-from desk_house import OWNER, House, asked, attempt, ended, key, started
+from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
 
+from jobwire.broker.engine import Started
 from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.store.selection import Selection
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2
+from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 
 def commit_unheard(house: House, number: int) -> None:
@@ -70,4 +73,23 @@ async def test_a_job_that_is_cancelled_is_shown_as_queued_until_that_is_on_disk(
     assert (shown(house, 3).state, shown(house, 3).HasField("outcome")) == (job_pb2.STATE_QUEUED, False)
     await house.durable()
     assert shown(house, 3).state == job_pb2.STATE_FINISHED
+    house.engine.effects.clear()
+
+
+async def test_a_job_is_shown_with_the_gpus_of_the_attempt_that_is_shown(house: House) -> None:
+    house.state.queue.set_capacity(Capacity(2, gpus=("gpu-a", "gpu-b")))
+    await house.accept(asked_with(1, gpus=1, retry=RetryRule(1)), asked_with(2, gpus=1), asked_with(3, gpus=1, priority=1))
+    await house.durable()
+    # The one of the higher priority has the first, and the two others wait for the second.
+    assert [tuple(house.live[key(number)].gpus) for number in (1, 2, 3)] == [("gpu-b",), (), ("gpu-a",)]
+    house.desk.hear([started(1), started(3)])
+    await house.durable()
+    house.desk.hear([ended(3), ended(1, status=1)])
+    assert (shown(house, 1).state, list(shown(house, 1).gpus)) == (job_pb2.STATE_RUNNING, ["gpu-b"])
+    await house.durable()
+    house.desk.hear([Started(attempt(1, 2), 201, 4_000_000)])
+    await house.durable()
+    assert (shown(house, 1).state, list(shown(house, 1).gpus)) == (job_pb2.STATE_RUNNING, ["gpu-a"])
+    await house.restart()
+    assert house.live[key(1)].gpus == ("gpu-a",)
     house.engine.effects.clear()

@@ -13,9 +13,11 @@ from broker_lab import BrokerLab, joined
 
 from jobwire.broker.engine import Delayed
 from jobwire.broker.jobs.job import Job
+from jobwire.broker.relayed.checks.signed import local_id
 from jobwire.broker.store.rows.fleet import relays
 from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.states import OutcomeKind
+from jobwire.schemas.naming import AttemptKey
 
 
 async def test_what_did_not_arrive_is_sent_again_to_the_same_worker_only(lab: BrokerLab) -> None:
@@ -163,6 +165,39 @@ async def test_the_delay_of_a_retry_counts_from_the_end_and_not_from_when_that_w
     job = lab.broker.house.live[lab.name(1).job]
     assert job.attempt.key.attempt == 2
     assert lab.broker.house.desk.starts_in_us(job) == pytest.approx(4_000_000, abs=100_000)
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["goes on", "is killed"])
+async def test_the_next_attempt_gets_the_slot_of_the_one_before_whether_its_broker(lab: BrokerLab, is_killed: bool) -> None:  # noqa: FBT001 -- both
+    one, two = await joined(lab, slots=1), await joined(lab, slots=1)
+    await lab.submit(1, 2, retry=RetryRule(1))
+    await lab.submit(3)
+    first, other = (one, two) if lab.name(1) in one.worker.started else (two, one)
+    assert (first.worker.started, other.worker.started) == ([lab.name(1)], [lab.name(2)])
+    for wire, number in ((first, 1), (other, 2)):
+        await wire.worker.happen(started(lab.name(number), 70 + number))
+    await lab.broker.durable()
+    if is_killed:
+        # What it sends after it has recorded the end and where the next attempt is does not arrive.
+        first.arrive = 0
+    await first.worker.happen(ended(lab.name(1), status=1, pid=71))
+    await lab.broker.durable()
+    placed = lab.broker.house.store.read("SELECT job, n, machine FROM placements ORDER BY job, n")
+    assert [(job, n) for job, n, _ in placed] == [(1, 1), (1, 2), (2, 1)]
+    assert placed[0][2] == placed[1][2] != placed[2][2]
+    if is_killed:
+        first.cut()
+        other.cut()
+        await lab.broker.restart()
+        first.up()
+        other.up()
+        await lab.broker.durable()
+    assert first.worker.started == [AttemptKey(lab.client.public, local_id(lab.name(1).id, 2), 1)]
+    assert other.worker.started == []
+    await first.worker.happen(ended(AttemptKey(lab.client.public, local_id(lab.name(1).id, 2), 1), status=1, pid=72))
+    await lab.broker.durable()
+    assert lab.state(1) == "FINISHED"
+    assert first.worker.started == [lab.name(3)]
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["connected", "told when it is connected again"])

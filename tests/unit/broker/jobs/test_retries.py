@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from desk_house import OWNER, House, attempt, key
+from desk_house import OWNER, House, asked_with, attempt, key
 
 from jobwire.broker.desk.inputs import Alter, Asked, Due
 from jobwire.broker.engine import Ended, Started
@@ -19,6 +20,7 @@ from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OnFailure, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 SLOTS = 2
 TWICE = RetryRule(2, delay_ms=10_000, backoff=2.0)
@@ -161,21 +163,128 @@ async def test_without_a_delay_the_next_attempt_gets_the_slot_at_once_and_ends_w
     assert job.attempt.phase is Phase.FINISHED
 
 
+def begun(house: House) -> list[object]:
+    """Return what was started since the last call, in order."""
+    effects, house.engine.effects = house.engine.effects, []
+    return [effect[1] for effect in effects if effect[0] == "start"]
+
+
+def with_priority(number: int, priority: int, **fields: Any) -> Asked:
+    return asked_with(number, priority=priority, retry=RetryRule(2), **fields)
+
+
 async def test_the_next_attempt_comes_before_what_was_submitted_later(house: House) -> None:
     await house.accept(*(asked(number, RetryRule(1)) for number in range(1, 2 + 2 * SLOTS)))
     await house.durable()
-    house.engine.effects.clear()
+    assert begun(house) == [attempt(number) for number in range(1, 1 + SLOTS)]
     house.desk.hear(failed(house, 1))
+    commits = house.store.head
     house.desk.hear([])
     await house.durable()
-    started = [effect[1] for effect in house.engine.effects if effect[0] == "start"]
-    # The slot was free before the end of the first attempt was durable.
-    assert started == [attempt(SLOTS + 1)]
-    house.engine.effects.clear()
-    house.desk.hear([Started(attempt(2), 200, house.now), Ended(attempt(2), 200, house.now, house.now, Outcome(OutcomeKind.EXITED))])
+    # Its launch is recorded with the end of the attempt before.
+    assert begun(house) == [attempt(1, 2)]
+    assert house.store.read("SELECT state, launched, attempt FROM jobs WHERE row = 1") == [(1, 1, 2)]
+    assert house.store.head == commits + 2
+    house.desk.hear(failed(house, 2))
     await house.durable()
-    assert [effect[1] for effect in house.engine.effects if effect[0] == "start"] == [attempt(1, 2)]
-    house.engine.effects.clear()
+    await house.durable()
+    assert begun(house) == [attempt(SLOTS + 1)]
+
+
+async def test_the_next_attempt_comes_after_what_has_a_better_place(house: House) -> None:
+    await house.accept(*(asked(number, RetryRule(1)) for number in range(1, 1 + SLOTS)))
+    # Two that wait, one of them before the job that fails.
+    await house.accept(with_priority(8, 1), with_priority(9, -1))
+    await house.durable()
+    begun(house)
+    house.desk.hear(failed(house, 1))
+    await house.durable()
+    assert begun(house) == [attempt(8)]
+    job = house.live[key(1)]
+    assert house.desk.why_waiting(job) == "all 2 slots are in use"
+    house.desk.hear([Started(attempt(8), 108, house.now), Ended(attempt(8), 108, house.now, house.now, Outcome(OutcomeKind.EXITED))])
+    await house.durable()
+    assert begun(house) == [attempt(1, 2)]
+    assert house.state.queue.running == SLOTS
+
+
+async def test_the_next_attempt_may_be_chosen_before_the_end_of_the_one_before_is_durable(house: House) -> None:
+    await house.accept(*(asked(number) for number in range(1, 1 + SLOTS)))
+    await house.accept(with_priority(8, 1))
+    begun(house)
+    house.now = 5_000_000
+    house.desk.hear(failed(house, 1))
+    # Meanwhile its delay passes, as when the disk is full, and another slot is free.
+    house.now += 10_000_000
+    house.desk.take(Due())
+    house.desk.hear([Started(attempt(2), 102, house.now), Ended(attempt(2), 102, house.now, house.now, Outcome(OutcomeKind.EXITED))])
+    job = house.live[key(1)]
+    assert (job.attempt.phase, job.latest.phase, job.state) == (Phase.ENDED_QUEUED, Phase.LAUNCHING, State.QUEUED)
+    await house.durable()
+    assert house.engine.effects.index(("settled", attempt(1))) < house.engine.effects.index(("start", attempt(1, 2)))
+    assert begun(house) == [attempt(8), attempt(1, 2)]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_stop_while_the_next_attempt_is_being_launched_ends_the_job(house: House, *, restarts: bool) -> None:
+    job = await fail_once(house, RetryRule(5))
+    assert job.latest.phase is Phase.LAUNCHING
+    house.stop(job)
+    assert house.state.queue.running == 0
+    await house.durable()
+    house.engine.expect(("settled", attempt(1)), ("settled", attempt(1, 2)))
+    assert kinds(house) == ["QUEUED 1", "STARTED 1", "RETRYING 1", "FINISHED 2"]
+    if restarts:
+        await house.restart()
+        house.engine.effects.clear()
+    assert not house.live
+
+
+async def test_a_time_limit_set_while_the_next_attempt_is_being_launched_counts_for_that(house: House) -> None:
+    job = await fail_once(house, RetryRule(5))
+    answers: list[Refused | None] = []
+    for held, priority, limit_ms in ((None, None, 5000), (True, None, None), (None, 7, None)):
+        house.desk.take(Alter([job.key], held, priority, limit_ms, "somebody", b"change", answers.append))
+    await house.durable()
+    assert [answer and answer.message for answer in answers] == [
+        "the job 01010101-0101-0101-0101-010101010101 has started, and cannot be held",
+        "the job 01010101-0101-0101-0101-010101010101 has started, and its priority has no effect any more",
+        None,
+    ]
+    house.engine.expect(("settled", attempt(1)), ("start", attempt(1, 2)), ("limit", attempt(1, 2), 5000))
+
+
+@pytest.mark.parametrize("claims", [{"only_one": "printer"}, {"cpus": SLOTS}, {"gpus": 1}], ids=str)
+async def test_the_next_attempt_keeps_what_only_one_may_have(house: House, claims: dict[str, Any]) -> None:
+    house.state.queue.set_capacity(Capacity(SLOTS, gpus=("gpu-a",)))
+    await house.accept(with_priority(1, 0, **claims))
+    await house.accept(with_priority(2, 0, **claims))
+    await house.durable()
+    assert begun(house) == [attempt(1)]
+    for which in (1, 2):
+        house.desk.hear(failed(house, which))
+        await house.durable()
+        assert begun(house) == [attempt(1, which + 1)]
+    house.desk.hear(failed(house, 3))
+    await house.durable()
+    await house.durable()
+    assert begun(house) == [attempt(2)]
+    assert house.live[key(2)].gpus == (("gpu-a",) if "gpus" in claims else ())
+
+
+async def test_of_a_run_that_is_as_wide_as_one_job_the_next_attempt_comes_first(house: House) -> None:
+    run = BatchRun(b"r" * 16, "run", 1)
+    await house.accept(*(asked(number, RetryRule(2)) for number in (1, 2)), batch=run)
+    await house.durable()
+    assert begun(house) == [attempt(1)]
+    for which in (1, 2):
+        house.desk.hear(failed(house, which))
+        await house.durable()
+        assert begun(house) == [attempt(1, which + 1)]
+    house.desk.hear(failed(house, 3))
+    await house.durable()
+    await house.durable()
+    assert begun(house) == [attempt(2)]
 
 
 async def test_a_fact_about_an_earlier_attempt_changes_nothing(house: House) -> None:
