@@ -49,6 +49,11 @@ def holds(where: Where, labels: Labels) -> bool:
     return all(_is_true(term, there) for term in where.on) and not any(_is_true(term, there) for term in where.not_on)
 
 
+def called(labels: Labels, name: str) -> Labels:
+    """Return the labels of a worker that has this name at its broker: jobs ask for it by that. None of an older worker without labels."""
+    return tuple(sorted({**dict(labels), WORKER: name}.items())) if labels else ()
+
+
 def in_words(where: Where) -> str:
     """Return what a job asks for, as it is typed: `gpu=a100, not host=lab3`."""
     return ", ".join([*where.on, *(f"not {term}" for term in where.not_on)])

@@ -19,7 +19,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ....schemas.workers.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants
-from ....schemas.workers.labels import ANYWHERE, WORKER, holds
+from ....schemas.workers.labels import ANYWHERE, called, holds
 from ...desk.queue.stock import End, Stock, Taken
 from ...growth.room import Room
 from . import mismatches
@@ -124,9 +124,8 @@ class FleetStock(Stock):
         self._leave(known)
         known.share(NOBODYS)
         if capacity is not None:
-            # Jobs ask for it by the name that it has here. One without labels is older, and takes no jobs that ask for any.
-            labels = tuple(sorted({**dict(capacity.labels), WORKER: name}.items())) if capacity.labels else ()
-            known.stock.change(replace(capacity, labels=labels))
+            # One without labels is older, and takes no jobs that ask for any.
+            known.stock.change(replace(capacity, labels=called(capacity.labels, name)))
             known.is_known = True
         known.name, known.ready, known.end, known.why_closed = name, ready, end, ""
         known.share(others)

@@ -14,6 +14,7 @@ from ....schemas.frames import MOST_KEYS_OF_A_LINK
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
+from ....schemas.workers.labels import called
 from ...pairing.edits import RosterEdits
 from ...requests.call import Call
 from ...store.queries import Lookup
@@ -47,7 +48,7 @@ def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: Fleet
     said.slots = worker.capacity.slots if worker.capacity is not None else 0
     said.jobs, said.used_slots = len(worker.carried), engine.stock.used_on(worker.machine)
     said.stocks.extend(worker.stocks)
-    said.labels.extend(labels_to_wire(worker.capacity.labels if worker.capacity is not None else ()))
+    said.labels.extend(labels_to_wire(called(worker.capacity.labels, said.name) if worker.capacity is not None else ()))
     said.since_us = max(0, engine.workers.now_us() - worker.since_us)
     said.drained = worker.drained
     said.stopped = worker.stopped and worker.state is WorkerState.UNREACHABLE

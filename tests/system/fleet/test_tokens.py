@@ -95,9 +95,12 @@ def test_a_machine_joins_with_one_command_and_remembers_its_broker(broker: Broke
     try:
         wait_until(lambda: broker.states().get("lab1") == "ready", "the machine has joined")
         with broker.client() as client:
-            assert client.run(["true"], on=["gpu=a100"]).returncode == 0
+            assert client.run(["true"], on=["gpu=a100", "worker=lab1"]).returncode == 0
             (info,) = (one for one in client.workers.list() if one.name == "lab1")
             assert info.slots == 2
+            # Its own name for itself is that of its machine; jobs ask for it by the one that it has here.
+            assert dict(info.labels)["worker"] == "lab1"
+            assert dict(info.labels)["gpu"] == "a100"
         worker.kill(signal.SIGTERM)
         other = ["--join", broker.listen, "--broker-key", "jobwire-key-54ch6hb5c53frr74tz7yq3dj7t4cp15mfm28eeb0myac4919kqgnp62hh4"]
         refused = worker.command("run", "--roster", str(worker.roster), *other, status=1)

@@ -9,7 +9,7 @@ from jobwire.schemas.jobs import spec_check
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.workers.capacity import Capacity, Settings, read_settings, shortage, wants_of
-from jobwire.schemas.workers.labels import Where, check, holds, label_value, parse_label
+from jobwire.schemas.workers.labels import Where, called, check, holds, label_value, parse_label
 
 LABELS = (("arch", "x86_64"), ("gpu", "a100"), ("host", "lab3"), ("lab", ""))
 
@@ -102,3 +102,10 @@ def test_any_name_of_a_machine_makes_a_value_that_a_job_can_ask_for(name: str) -
     if value:
         check([f"host={value}"], [])
         assert holds(Where((f"host={value}",)), (("host", value),))
+
+
+def test_a_worker_has_the_name_at_its_broker_as_a_label_whatever_it_calls_itself() -> None:
+    assert called((("worker", "vm"), ("arch", "x86_64")), "vm-2") == (("arch", "x86_64"), ("worker", "vm-2"))
+    assert called((("arch", "x86_64"),), "lab") == (("arch", "x86_64"), ("worker", "lab"))
+    # Of an older version: it takes no job that asks for a label.
+    assert called((), "lab") == ()
