@@ -34,12 +34,9 @@ def find(folder: Path) -> dict[str, Any] | None:
 
     Raises Refused(UNAVAILABLE) if its description does not appear in time.
     """
-    try:
-        found = running(folder)
-    except Refused as refused:
-        if refused.code is not Code.UNAVAILABLE:
-            raise
-        found = await_description(folder)
+    found = find_daemon(folder)
+    if found is not None and found.get("kind") == "broker":
+        raise Refused(Code.NOT_FOUND, f"a broker is running for {folder}, and no worker", "jobwire broker status and stop are about it")
     if found is not None and not found.keys() >= _SAID:
         raise Refused(
             Code.UNAVAILABLE,
@@ -47,6 +44,19 @@ def find(folder: Path) -> dict[str, Any] | None:
             "the worker writes it again; try again in a moment",
         )
     return found
+
+
+def find_daemon(folder: Path) -> dict[str, Any] | None:
+    """Return the description of the worker or broker that is running there, once it is ready; None if none is.
+
+    Raises Refused(UNAVAILABLE) if it is not ready in time.
+    """
+    try:
+        return running(folder)
+    except Refused as refused:
+        if refused.code is not Code.UNAVAILABLE:
+            raise
+    return await_description(folder)
 
 
 def unfinished(folder: Path) -> list[Unfinished]:

@@ -104,6 +104,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "jobwire broker invite --as ada --role operator",
     ),
     "jobwire broker status": ("jobwire broker status --json",),
+    "jobwire broker stop": ("jobwire broker stop",),
     "jobwire broker list": ("jobwire broker list", "jobwire --context lab broker list --json"),
     "jobwire broker drain": ("jobwire broker drain lab3",),
     "jobwire broker show": ("jobwire broker show lab3", "jobwire broker show lab3 --json"),

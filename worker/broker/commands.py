@@ -1,4 +1,7 @@
-"""`jobwire broker run|status`: start and inspect a broker on this machine. Uses files; its workers: client/cli/commands/broker.py."""
+"""`jobwire broker run|invite|stop|status`: a broker on this machine, by its files and its process.
+
+Its workers: client/cli/commands/broker.py.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from ...keys.files.ownership import demand_own
 from ...keys.files.user_folders import broker_folder, roster_path
 from ...schemas.endpoint import to_listen
 from ...schemas.jobs.claims import MOST_SLOTS
+from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
 from ...schemas.text.sizes import format_size, parse_size
@@ -21,7 +25,6 @@ from ..options import retention_options
 from ..options.reading import read_endpoints, read_option
 from ..own_process import standard_streams
 from ..own_process.early_signals import hold_signals_back
-from ..state.lock import running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run a broker, which joins several workers, and manage its workers.")
 
@@ -139,9 +142,32 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
             typer.echo(f"{name:<12} {printable(str(value))}")
 
 
+@app.command()
+def stop(*, state: StateOption = None) -> None:
+    """Stop the broker. Jobs that its workers have continue there; queued jobs wait for its next start."""
+    from .. import running_worker  # noqa: PLC0415 -- a start needs nothing of it
+
+    folder = _folder(state)
+    found = running_worker.find_daemon(folder)
+    ended = None if found is None or found.get("kind") != "broker" else running_worker.stop(folder, found)
+    if found is None or ended is None:
+        _say(f"no broker is running for {folder}")
+    elif ended:
+        _say(f"broker {found['pid']} stopped; its workers and their jobs continue, and it learns of their ends when it runs again")
+    else:
+        _say(f"broker {found['pid']} did not exit within {running_worker.STOP_SECONDS} s; use kill -9; jobs continue")
+        raise typer.Exit(OWN_FAILURE)
+
+
+def _say(sentence: str) -> None:
+    typer.echo(printable(f"jobwire: {sentence}"), err=True)
+
+
 def _found(folder: Path) -> dict[str, Any]:
-    """Return the description of the broker that runs."""
-    found = running(folder)
+    """Return the description of the broker that runs, once it is ready."""
+    from .. import running_worker  # noqa: PLC0415 -- a start needs nothing of it
+
+    found = running_worker.find_daemon(folder)
     if found is None or found.get("kind") != "broker":
         raise Refused(Code.NOT_FOUND, f"no broker is running for {folder}", "jobwire broker run --listen tcp://ADDR:PORT starts one")
     return found

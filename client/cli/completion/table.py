@@ -585,6 +585,10 @@ COMMANDS: dict[str, Command] = {
         ("--json", "", "Print one JSON object."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
+    "jobwire broker stop": Command("Stop the broker. Jobs that its workers have continue there; queued jobs wait for its next start.", (
+        ("--state", "DIR", "State folder of the broker. Default: broker/ in that of jobwire."),
+        ("-h --help", "", "Show this message and exit."),
+    ), (), ends_options=False),
     "jobwire broker list": Command("List the workers of the broker in use: whether they can be reached, and how many jobs they have.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),

@@ -6,6 +6,8 @@ import hashlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -240,5 +242,31 @@ def test_a_broker_exits_when_its_state_folder_is_removed_and_restores_its_lock(t
         broker.process.wait(READY_SECONDS)
         assert f"the state folder {broker.state} was removed: this broker exits" in broker.logged()
         assert not broker.state.exists()
+    finally:
+        broker.kill(signal.SIGTERM)
+
+
+def _command(group: str, verb: str, state: Path, status: int) -> str:
+    """Run a command about a daemon of this machine; return what it prints."""
+    argv = [sys.executable, "-P", "-m", "jobwire.client.cli.main", group, verb, "--state", str(state)]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert ended.returncode == status, ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def test_a_broker_is_stopped_by_a_command_and_those_of_a_worker_say_what_it_is(tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "broker").start()
+    try:
+        assert broker.process is not None
+        for verb in ("status", "stop", "reload"):
+            said = _command("worker", verb, broker.state, 1)
+            assert f"a broker is running for {broker.state}, and no worker; jobwire broker status" in said
+        assert broker.process.poll() is None
+        said = _command("broker", "stop", broker.state, 0)
+        assert f"jobwire: broker {broker.process.pid} stopped; its workers and their jobs continue" in said
+        assert broker.process.wait(READY_SECONDS) == 0
+        # As a second stop of a worker.
+        assert _command("broker", "stop", broker.state, 0) == f"jobwire: no broker is running for {broker.state}\n"
+        assert "no broker is running" in _command("broker", "status", broker.state, 1)
     finally:
         broker.kill(signal.SIGTERM)

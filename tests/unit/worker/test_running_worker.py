@@ -1,7 +1,15 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from jobwire.broker.store.kept import Unfinished
-from jobwire.worker.running_worker import what_goes_on
+from jobwire.keys.holder import identify
+from jobwire.schemas.refusal import Refused
+from jobwire.worker import running_worker
+from jobwire.worker.broker.commands import status
+from jobwire.worker.running_worker import find, what_goes_on
+from jobwire.worker.state.lock import StateLock
 
 
 @pytest.mark.parametrize(
@@ -16,3 +24,24 @@ def test_jobs_that_continue_without_the_worker_are_listed_with_how_to_stop_them(
         f"jobwire: to stop them: {how}",
         "jobwire: 1 queued job starts when the worker runs again",
     ]
+
+
+def test_a_command_about_a_broker_that_is_starting_waits_until_it_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, roster = tmp_path / "state", tmp_path / "roster.toml"
+    roster.touch()
+    lock = StateLock(state)
+    wait = running_worker.await_description
+
+    def ready_meanwhile(folder: Path) -> dict[str, Any] | None:
+        told = dict.fromkeys(("version", "endpoint", "event_endpoint", "key", "state"), "as written")
+        lock.describe(identify() | told | {"kind": "broker", "roster": str(roster)})
+        return wait(folder)
+
+    monkeypatch.setattr(running_worker, "await_description", ready_meanwhile)
+    status(state=state)
+    assert capsys.readouterr().out.startswith("broker       running, pid ")
+    with pytest.raises(Refused, match="and no worker; jobwire broker status and stop are about it"):
+        find(state)
+    lock.release()
