@@ -49,7 +49,8 @@ def lines(found: dict[str, Any], shortage: Refused | None) -> Iterator[str]:
     signs = ["cgroup"] * found["cgroups"] + ["session"] + ["mark"] * has_marks
     lacks = ["no cgroup v2"] * (not found["cgroups"]) + ["no mark: hard limit RLIMIT_RTTIME"] * (not has_marks)
     why = f" ({'; '.join(lacks)})" if lacks else ""
-    containment = f"by {' and '.join(signs)}{why}; a job that drops all of these on purpose can escape stop"
+    what = " and ".join(filter(None, [", ".join(signs[:-1]), signs[-1]]))
+    containment = f"by {what}{why}; a job that drops all of these on purpose can escape stop"
     # Missing in the description of an earlier version.
     memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
     suspended = {name: running_worker.is_suspended(found, found[name]) for name in ("pid", "supervisor_pid")}

@@ -151,7 +151,8 @@ def _check(said: str, text: str) -> None:
         raise Refused(Code.INVALID_ARGUMENT, what, next_step)
     fields = text.split()
     if len(text) > LONGEST_EXPRESSION or len(fields) != len(_FIELDS):
-        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {said!r} has {len(fields)} fields, not {len(_FIELDS)}", _HOW)
+        count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {said!r} has {count}, not {len(_FIELDS)}", _HOW)
     for number, (name, field, longest) in enumerate(zip(_FIELDS, fields, _LONGEST_STEPS, strict=True)):
         alone = ["*"] * len(_FIELDS)
         alone[number] = field

@@ -53,10 +53,11 @@ def use_broker(settings: dict[str, Any], join: str, key: str, vouch: str, slots:
         broker = joined.join_with(read_option(read_given, join, "--join"), state, roster, vouch, as_root=settings["jobs_as_root"])
         typer.echo(printable(f"jobwire: joined the broker at {broker.endpoint}; from now on, jobwire worker run is enough"), err=True)
     elif join:
+        endpoint = read_option(_endpoint, join, "--join")
         if not key:
-            raise typer.BadParameter("say which key the broker has, as it prints it when it starts", param_hint="--broker-key")
+            message = f"missing; it is the key that jobwire broker status prints on the machine of {endpoint}; a token needs none"
+            raise typer.BadParameter(message, param_hint="--broker-key")
         public = read_option(parse_public, key, "--broker-key")
-        endpoint = read_option(to_connect, join, "--join")
         same = broker if broker is not None and broker.key == key else joined.Broker(endpoint, key)
         broker = replace(same, endpoint=endpoint, as_root=same.as_root or settings["jobs_as_root"])
         joined.demand_only(state, broker)
@@ -68,6 +69,14 @@ def use_broker(settings: dict[str, Any], join: str, key: str, vouch: str, slots:
         settings["slots"] = slots or broker.slots or settings["slots"]
         # It was said when the broker was joined; not for clients that connect to this worker itself.
         settings["jobs_as_root"] = settings["jobs_as_root"] or (broker.as_root and not settings["listen"])
+
+
+def _endpoint(text: str) -> str:
+    """Return the endpoint of a broker. Raises Refused for one, and for something that is not even meant to be one."""
+    if ":" not in text:
+        message = f"{text!r} is neither a token nor an endpoint"
+        raise Refused(Code.INVALID_ARGUMENT, message, "copy the whole token that jobwire broker invite prints, or write tcp://HOST:PORT")
+    return to_connect(text)
 
 
 def leave_broker(state: Path, roster: Path, *, force: bool) -> str:

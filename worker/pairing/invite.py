@@ -45,7 +45,7 @@ def invite(found: Mapping[str, Any], wanted: Token, name: str, valid_ms: int) ->
         f"on the other machine: {command}, and paste the token there; keep it secret until then",
     ]
     if is_loopback(endpoint):
-        sentences.append("only this machine can reach that endpoint: listen at tcp://0.0.0.0:PORT, or say --endpoint tcp://HOST:PORT")
+        sentences.append("only this machine can reach that endpoint: listen at tcp://0.0.0.0:PORT, or give --endpoint tcp://HOST:PORT")
     return token.write(made), sentences
 
 

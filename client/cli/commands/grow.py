@@ -85,7 +85,8 @@ def grow(  # noqa: PLR0913 -- an argument for each option
             )
         with broker(ctx) as connected:
             connected.workers.add_queue(settings)
-        say(f"{settings.name} asks {what} for workers when jobs wait; jobwire broker grow list shows them")
+        whence = "starts workers on the machine of the broker" if what == "local" else f"asks {what} for workers"
+        say(f"added {settings.name}, which {whence} when jobs wait; jobwire broker grow list shows them")
     elif what == "list" and not words:
         with broker(ctx) as connected:
             _show(connected.workers.queues(), json=json)

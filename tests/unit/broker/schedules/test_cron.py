@@ -113,6 +113,7 @@ def test_days_of_the_month_and_of_the_week_are_combined_as_by_cron_of_debian(exp
         ("* * * FOO *", "'FOO' is not a month"),
         ("* * * * MON#9", "'MON#9' is not a day-of-week"),
         ("* * * *", "has 4 fields, not 5"),
+        ("5m", "has 1 field, not 5"),
         ("0 0 2 * * *", "has 6 fields, not 5"),
         ("", "has 0 fields"),
         ("* " * 500, "has 129 fields"),

@@ -2,12 +2,14 @@ import os
 from pathlib import Path
 
 import pytest
+import typer
 
 from jobwire.keys.identity import fingerprint, format_public, generate
 from jobwire.keys.members.roster import add_member, list_members
 from jobwire.keys.pairing.token import Token
 from jobwire.schemas.refusal import Refused
 from jobwire.worker.pairing import joined
+from jobwire.worker.pairing.commands import use_broker
 from jobwire.worker.pairing.joined import Broker
 from jobwire.worker.state import layout
 
@@ -98,3 +100,19 @@ def test_a_link_in_place_of_what_is_remembered_is_not_written_through(tmp_path: 
     (state / layout.BROKER).symlink_to(other)
     joined.remember(state, BROKER)
     assert (other.read_text(), joined.remembered(state)) == ("precious", BROKER)
+
+
+@pytest.mark.parametrize(
+    ("join", "said"),
+    [
+        ("xx", "'xx' is neither a token nor an endpoint; copy the whole token that jobwire broker invite prints, or write tcp://HOST:PORT"),
+        ("broker", "'broker' is neither a token nor an endpoint"),
+        ("broker:0", "0 is not a port"),
+        ("broker:7341", "missing; it is the key that jobwire broker status prints on the machine of tcp://broker:7341; a token needs none"),
+    ],
+)
+def test_what_a_worker_is_to_join_is_judged_before_a_key_is_asked_for(tmp_path: Path, join: str, said: str) -> None:
+    settings = {"state": str(tmp_path / "state"), "roster": str(tmp_path / "roster.toml"), "jobs_as_root": False}
+    with pytest.raises(typer.BadParameter) as refused:
+        use_broker(settings, join, "", "submitter", None)
+    assert said in refused.value.message
