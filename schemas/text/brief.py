@@ -13,7 +13,8 @@ _MOST = 300
 # Names of files differ in how they end.
 _HEAD, _TAIL = 120, 60
 # What repr() quotes, which an apostrophe after a letter does not begin; and words.
-_LONG = rf"""(?<!\w)'(?:[^'\\]|\\.){{{_MOST + 1},}}'|(?<!\w)"(?:[^"\\]|\\.){{{_MOST + 1},}}"|\S{{{_MOST + 1},}}"""
+# Possessive: re keeps 120 bytes for each repetition of a group to which it could return.
+_LONG = rf"""(?<!\w)'(?:[^'\\]|\\.){{{_MOST + 1},}}+'|(?<!\w)"(?:[^"\\]|\\.){{{_MOST + 1},}}+"|\S{{{_MOST + 1},}}"""
 
 
 def brief(sentence: str) -> str:

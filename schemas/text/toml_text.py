@@ -1,4 +1,6 @@
-"""Parse TOML from any source. tomllib takes time quadratic in the number of parts of a key, so these are counted first.
+"""Parse TOML from any source: all that reads TOML calls `parse`.
+
+tomllib takes time quadratic in the number of parts of a key, and memory of 120 times the length of a number. So both are checked first.
 
 Private to tomllib: its message ends with the position, `(at line 3, column 7)` or `(at end of document)`, and begins with one of a few
 texts if a name is set twice. Python 3.14 has an attribute for the position, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py`
@@ -16,26 +18,27 @@ from .patterns import pattern
 
 # None of our files has a key of more than three.
 MOST_KEY_PARTS = 16
-# Strings and comments are one token each, whatever they contain; of the rest, only what separates or ends keys matters.
-_TOKEN = pattern(
-    r"""
-    \"{3} (?: \\. | [^\\] )*? \"{3}   |   '{3} .*? '{3}
-    | " (?: \\. | [^"\\\n] )* "       |   ' [^'\n]* '
-    | \# [^\n]*
-    | [.\n,={}\[\]]
-    """,
-    re.DOTALL | re.VERBOSE,
+# Also in hexadecimal these have at most 602 digits, and Python converts 640 of them however it is configured.
+LONGEST_NUMBER = 500
+# A string of any of the four kinds, with re.DOTALL. Before the three quotes that end one, it may have two of its own.
+# Possessive: re keeps 120 bytes for each repetition of a group to which it could return.
+STRING = (
+    r"""\"{3}[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+\"{3,5}|'{3}.*?'{3,5}"""
+    r"""|"(?!"")[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|'(?!'')[^'\n]*'"""
 )
+# Strings and comments are one token each, whatever they contain; of the rest, only words and what separates or ends keys matter.
+_TOKEN = pattern(rf"{STRING}|\#[^\n]*|[\w.+:-]++|[\n,={{}}\[\]\"']", re.DOTALL)
 
 _MANY_DOTS = pattern(rf"(?:\.[^.\n]*+){{{MOST_KEY_PARTS}}}")
+_LONG_WORD = pattern(rf"(?<![\w.+:-])[\w.+:-]{{{LONGEST_NUMBER + 1}}}")
 
 _AT = pattern(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 # Its message for a name that is set twice; the name itself is only in the line.
 _TWICE = ("Cannot overwrite a value", "Cannot declare ")
 _NAME = pattern(r"\s*(?:\[+\s*(?P<table>[\w.-]+)\s*\]|(?P<key>[\w.-]+)\s*=)")
-_LONG_NUMBER = pattern(r"[\d_]{4301,}")
 _LONE_RETURN = pattern(r"\r(?!\n)")
 _ENDS_A_KEY = frozenset("\n,={}[]")
+_QUOTES = frozenset("\"'")
 
 
 class NotTomlError(ValueError):
@@ -57,16 +60,7 @@ def parse(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any
 
     Raises NotTomlError, and RecursionError if it is nested too deeply.
     """
-    dots = 0
-    # Few texts have so many dots in one line, and a key cannot be longer than that.
-    for token in _TOKEN.finditer(text) if _MANY_DOTS.search(text) else ():
-        if token[0] == ".":
-            dots += 1
-            if dots >= MOST_KEY_PARTS:
-                line = text.count("\n", 0, token.start()) + 1
-                raise NotTomlError(line, f"A key has more than {MOST_KEY_PARTS} parts")
-        elif token[0] in _ENDS_A_KEY:
-            dots = 0
+    _demand_cheap(text)
     try:
         return tomllib.loads(text, parse_float=parse_float)
     except tomllib.TOMLDecodeError as error:
@@ -82,11 +76,28 @@ def parse(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any
         raise NotTomlError(
             line, _which_twice(reason, at_fault) + ("" if character.isascii() else f"; there is {_named(character)}")
         ) from None
-    except ValueError:
-        # For an integer with more digits than Python converts, tomllib gives no place.
-        found = _LONG_NUMBER.search(text)
-        line = text.count("\n", 0, found.start()) + 1 if found else 1
-        raise NotTomlError(line, "A number has too many digits") from None
+
+
+def _demand_cheap(text: str) -> None:
+    """Raise NotTomlError for a key or a number that would cost too much to parse."""
+    # Few texts have so many dots in one line, longer than which no key can be, or so long a word.
+    if _MANY_DOTS.search(text) is None and _LONG_WORD.search(text) is None:
+        return
+    dots = 0
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if word in _ENDS_A_KEY:
+            dots = 0
+        elif word in _QUOTES:
+            return  # It begins no string, so tomllib stops here.
+        elif word[0] not in "\"'#":
+            dots += word.count(".")
+            if dots >= MOST_KEY_PARTS:
+                raise NotTomlError(text.count("\n", 0, token.start()) + 1, f"A key has more than {MOST_KEY_PARTS} parts")
+            if len(word) > LONGEST_NUMBER:
+                column = token.start() - text.rfind("\n", 0, token.start())
+                what = f"A number or key without quotes has more than {LONGEST_NUMBER} characters, at column {column}: put it in quotes"
+                raise NotTomlError(text.count("\n", 0, token.start()) + 1, what)
 
 
 def _named(character: str) -> str:

@@ -13,7 +13,7 @@ from .shell_words import NotWords, divide
 from .toml_lines import Place
 
 # What no program's name begins with, where a file of commands begins.
-_OTHER_FORM = re.compile(r"(?:\s|#[^\n]*\n)*((?P<json>\{\s*[\"}]|\[\s*\{)|\[\[job\]\]|\[(?:batch|defaults|set)\])")
+_OTHER_FORM = re.compile(r"(?:\s|#[^\n]*\n)*+((?P<json>\{\s*[\"}]|\[\s*\{)|\[\[job\]\]|\[(?:batch|defaults|set)\])")
 
 
 def read_commands(text: str, mistakes: Mistakes, warnings: list[str]) -> Found:

@@ -13,17 +13,21 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ....schemas.text.msgspec_errors import Path
+from ....schemas.text.toml_text import LONGEST_NUMBER
 from ..expansion.written_numbers import WrittenFloat
 
 # TOML can begin with `[` too, with a name in the brackets. A list of jobs holds tables, has commas, or is the whole text;
 # and no TOML begins with three brackets.
-_COMMENTS = r"\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*"
-_TEXT = r'"(?:[^"\\\n]|\\.)*"\s*'
+# The groups are possessive: re keeps 120 bytes for each repetition of a group to which it could return.
+_LONG_COMMENT = r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
+_COMMENTS = rf"\s*(?:(?:(?:\#|//)[^\n]*\n|{_LONG_COMMENT})\s*)*+"
+_TEXT = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"\s*'
 _BEGINNING = re.compile(rf"{_COMMENTS}(?:\{{|\[\s*[{{\]]|\[\s*\[\s*\[|(?:\[\s*)+(?:{_TEXT}|[-+.\w]+\s*),|(?:\[\s*)*{_TEXT}(?:\]\s*)*\Z)")
 # A byte order mark too: there is one between values if files that begin with one were concatenated.
-_BETWEEN = re.compile(r"(?:[\s\ufeff]+|(?:#|//)[^\n]*|/\*(?:(?!\*/)[\s\S])*\*/)*")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]')
-_MOST_DIGITS = 1_000
+_BETWEEN = re.compile(rf"(?:[\s\ufeff]+|(?:#|//)[^\n]*|{_LONG_COMMENT})*+")
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},]")
+_LONG_NUMBER = re.compile(rf"{_STRING}|(?P<number>[-+.\w]{{{LONGEST_NUMBER + 1}}})")
 
 
 class NotJson(ValueError):  # noqa: N818 -- a fact
@@ -45,6 +49,10 @@ class Value(NamedTuple):
 
 class _Twice(ValueError):  # noqa: N818 -- a fact
     """Raised for a key that is set twice in one object."""
+
+
+class _TooLong(ValueError):  # noqa: N818 -- a fact
+    """Raised for a number of too many characters."""
 
 
 def is_json(text: str) -> bool:
@@ -88,6 +96,11 @@ def _decode(text: str, begin: int) -> tuple[Any, int]:
     except _Twice as twice:
         path, at = _first_twice(text, begin)
         raise NotJson(line_at(text, at), f"the key {str(twice)!r} is set twice", dotted(path)) from None
+    except _TooLong:
+        at = next(token.start() for token in _LONG_NUMBER.finditer(text, begin) if token["number"])
+        column = at - text.rfind("\n", 0, at)
+        what = f"a number has more than {LONGEST_NUMBER} characters, at column {column}: put it in quotes"
+        raise NotJson(line_at(text, at), what) from None
     except RecursionError:
         raise NotJson(line_at(text, begin), "this is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -112,13 +125,18 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is not a number in JSON")
 
 
-def _whole_number(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
-    return int(digits)
+def _short(number: str) -> str:
+    if len(number) > LONGEST_NUMBER:
+        raise _TooLong
+    return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, parse_int=_whole_number, parse_float=WrittenFloat)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_no_number,
+    parse_int=lambda digits: int(_short(digits)),
+    parse_float=lambda number: WrittenFloat(_short(number)),
+)
 
 
 def line_of(text: str, begin: int, path: Path) -> int:

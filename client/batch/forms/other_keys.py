@@ -87,6 +87,7 @@ _INSTEAD = {
     "shell": "there is no shell; write argv = ['sh', '-c', '...']",
 }
 _LIKENESS = 0.7
+_LONGEST_COMPARED = 100
 
 
 def absent(key: str) -> str:
@@ -103,7 +104,8 @@ def meant(key: str, table: str, known: Iterable[str]) -> str:
         return f"write {said}"
     if table in {"JobTable", "Defaults"} and (said := _INSTEAD.get(plain)):
         return said
-    near = difflib.get_close_matches(plain, list(known), 1, _LIKENESS)
+    # It takes memory of fifty times what is compared.
+    near = difflib.get_close_matches(plain, list(known), 1, _LIKENESS) if len(plain) <= _LONGEST_COMPARED else []
     return f"did you mean {near[0]}?" if near else ""
 
 

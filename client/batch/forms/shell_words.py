@@ -34,7 +34,7 @@ _PIECE = re.compile(
     (?P<blank>[ \t]+)
     | (?P<plain>[^\s\\'"$`*?\[\]{}~#|&;<>()!]+)
     | '(?P<single>[^']*)'
-    | "(?P<double>(?:[^"\\]|\\.)*)"
+    | "(?P<double>[^"\\]*+(?:\\.[^"\\]*+)*+)"
     | \\(?P<escaped>.)
     | (?P<operator>\|\||&&|;;|>>|<<|[|&;<>()])
     | (?P<variable>\$(?:\w+|\{[^}]*\}|[@*\#?$!-]|(?=['"])))
@@ -45,7 +45,7 @@ _PIECE = re.compile(
 )
 # A shell expands these inside double quotes too.
 _IN_QUOTES = re.compile(r"\\(?P<escaped>[$`\"\\])|(?P<replaced>\$(?:\w+|\{[^}]*\}|\([^)]*\)|[@*#?$!-])|`[^`]*`)", re.DOTALL)
-_REST_OF_QUOTATION = re.compile(r'(?:[^"\\]|\\.)*"', re.DOTALL)
+_REST_OF_QUOTATION = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
 
 

@@ -7,10 +7,10 @@ statements sets a key; a key in a list or an inline table counts as on the line 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ....schemas.text import toml_text
 from ....schemas.text.msgspec_errors import Path
 
 
@@ -22,10 +22,10 @@ class Place(NamedTuple):
 
 
 # What can hide a bracket or the end of a line: strings of four kinds, and comments.
-_TOKEN = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}]|\n', re.DOTALL)
-_COMMENTS = re.compile(r"(?:\s|#[^\n]*\n)*")
+_TOKEN = re.compile(rf"{toml_text.STRING}|#[^\n]*|[\[\]{{}}]|\n", re.DOTALL)
+_COMMENTS = re.compile(r"(?:\s|#[^\n]*\n)*+")
 _BRACKETS = re.compile(r"\[\[?")
-_PART = re.compile(r"""[ \t]*(?:(?P<quoted>"(?:[^"\\\n]|\\.)*"|'[^'\n]*')|(?P<bare>[\w-]+))[ \t]*(?P<more>\.)?""")
+_PART = re.compile(rf"[ \t]*(?:(?P<quoted>{toml_text.STRING})|(?P<bare>[\w-]+))[ \t]*(?P<more>\.)?", re.DOTALL)
 
 
 def place_of(text: str, path: Path) -> Place:
@@ -77,7 +77,7 @@ def _keys(text: str, at: int) -> list[str]:
     keys = []
     while part := _PART.match(text, at):
         # Only the parser knows all escapes of a string.
-        keys.append(part["bare"] or next(iter(tomllib.loads(f"{part['quoted']} = 0"))))
+        keys.append(part["bare"] or next(iter(toml_text.parse(f"{part['quoted']} = 0"))))
         at = part.end()
         if not part["more"]:
             break

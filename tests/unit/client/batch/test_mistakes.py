@@ -47,8 +47,19 @@ from jobwire.schemas.refusal import Refused
         (b"a=" + b"[" * 100_000, "line 1: this is nested too deeply"),
         (b"[[job]]\nargv=['a']\n[job.env]\nA='1'\nB=2", "line 5, key 'job.env.B': expected a string, got a whole number"),
         (b'{"argv":["a"],\n"labels":{"x":"",\n"stop":null}}', "line 3, key 'labels.stop': expected a string, got null"),
-        (b"[[job]]\nargv=['a']\ntime_limit=" + b"9" * 5_000, "line 3: this is not TOML: A number has too many digits"),
-        (b'{"argv":["a"],"time_limit":' + b"9" * 5_000 + b"}", "line 1: this is not JSON: a number has more than 1000 digits"),
+        (
+            b"[[job]]\nargv=['a']\ntime_limit=" + b"9" * 5_000,
+            "line 3: this is not TOML: A number or key without quotes has more than 500 characters, at column 12: put it in quotes",
+        ),
+        (
+            b"[[job]]\nargv=['a']\nfor_each=[1, 0x" + b"f" * 5_000 + b"]",
+            "line 3: this is not TOML: A number or key without quotes has more than 500",
+        ),
+        (b'{"argv":["a"],\n "time_limit":' + b"9" * 5_000 + b"}", "line 2: a number has more than 500 characters, at column 15: put it in"),
+        (
+            b'{"argv":["a"],\n "time_limit":"x"} {"a": 1.' + b"9" * 5_000 + b"}",
+            "line 2: a number has more than 500 characters, at column 26",
+        ),
         (b'{"argv":["a"],"stdin":{"text":"\\ud800"}}', "line 1, key 'stdin': '\\ud800' is not text"),
         (b'{"argv":["a"]},\n{"argv":["a"]}', "line 1: there is a comma between two values"),
         (b"[job]\nargv=['a']", "line 1, key 'job': expected a list, got a table; write a table [[job]] for each"),
@@ -64,6 +75,9 @@ from jobwire.schemas.refusal import Refused
         (b"[[job]]\nargv=['a']\nenv=['A=1', 'B=1', 'A=2']", "line 3, key 'job.env': 'A' is set twice"),
         (b"[defaults]\nlabels=['a=1', 'a=1']\n[[job]]\nargv=['a']", "line 2, key 'defaults.labels': 'a' is set twice"),
         (b'{"argv":' + b"[" * 100_000, "line 1"),
+        # Python's parser of JSON gets deeper than what then looks at the value.
+        (b'{"argv":' + b"[" * 900 + b"]" * 900 + b"}", "line 1: this is nested too deeply"),
+        (b'{"argv":["a"],"env":' + b'{"a":' * 900 + b"1" + b"}" * 901, "line 1: this is nested too deeply"),
     ],
 )
 def test_a_mistake_is_reported_with_file_line_and_key(text: bytes, message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from jobwire.schemas.refusal import Code, Refused
@@ -63,3 +65,15 @@ def test_bytes_that_are_no_text_are_written_so_that_a_refusal_can_be_sent_and_st
     for sentence in (refused.message, refused.next_step, str(refused), refused.args[0]):
         sentence.encode()
     assert str(refused) == r"there is no b\xff; look for \xfe"
+
+
+@pytest.mark.parametrize("quote", ["'", '"', ""])
+def test_shortening_costs_little_more_memory_than_what_is_shortened(quote: str) -> None:
+    sentence = f"the key {quote}{'9' * 300_000}{quote} is unknown"
+    tracemalloc.start()
+    try:
+        brief(sentence)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(sentence) + 1024 * 1024

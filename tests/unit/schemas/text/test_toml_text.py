@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 import time
 import tomllib
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from jobwire.client.batch.batch_file import read_batch
+from jobwire.client.batch.forms.toml_lines import place_of
 from jobwire.client.batch.options.job_options import Surroundings
+from jobwire.client.config.contexts_file import understand
 from jobwire.keys.members.roster_text import parse as parse_roster
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.text.toml_text import MOST_KEY_PARTS, NotTomlError, parse
+from jobwire.schemas.text.toml_text import LONGEST_NUMBER, MOST_KEY_PARTS, NotTomlError, parse
 
 MANY = ".".join(["a"] * 20_000)
 AROUND = Surroundings(Path("/"))
@@ -65,3 +70,100 @@ def test_lines_that_end_with_cr_alone_are_named_and_others_may_have_crlf() -> No
 def test_a_character_that_looks_like_another_one_is_named(text: str, what: str) -> None:
     with pytest.raises(NotTomlError, match=re.escape(what)):
         parse(text)
+
+
+LONG = 50_000
+QUOTES = '"' * 3
+
+
+def cost_of(read: Callable[[], object]) -> int:
+    """Return how many bytes of memory a function needed at once."""
+    tracemalloc.start()
+    try:
+        read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "9" * LONG,
+        "-" + "9" * LONG,
+        "9_" * LONG + "9",
+        "0x" + "f" * LONG,
+        "0o" + "7" * LONG,
+        "0b" + "1" * LONG,
+        "0." + "9" * LONG,
+        "1e" + "9" * LONG,
+        "1979-05-27T00:32:00." + "9" * LONG + "Z",
+        "00:32:00." + "9" * LONG,
+        "x" * LONG,
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "column"), [("x = ", 5), ("x = [1, ", 9), ('x = ["""a"""", ', 16), ("x = { a = '#', b = ", 20), ("x = [ # 1\n  ", 3)]
+)
+def test_a_long_number_is_refused_by_line_and_column_before_it_costs_memory(number: str, before: str, column: int) -> None:
+    def read() -> None:
+        with pytest.raises(NotTomlError) as refused:
+            parse(f"# first\n{before}{number}")
+        what = f"A number or key without quotes has more than {LONGEST_NUMBER} characters, at column {column}: put it in quotes"
+        assert str(refused.value) == f"line {3 if before.endswith('  ') else 2}: {what}"
+
+    assert cost_of(read) < 10 * len(number) + 1024 * 1024
+
+
+def test_rosters_and_contexts_name_the_line_of_such_a_number() -> None:
+    text = f"\n[[member]]\nslots = {'9' * LONG}\n"
+    for read in (lambda: parse_roster(text, "roster.toml"), lambda: understand(text, Path("contexts.toml"))):
+        with pytest.raises(Refused, match=r"^(roster|contexts)\.toml, line 3: .* at column 9: put it in quotes"):
+            read()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = '" + "9" * LONG + "'",
+        'x = "' + "9" * LONG + '"',
+        'x = "' + "\\u0039" * LONG + '"',
+        f"x = {QUOTES}\n" + "9\n" * LONG + '\\"' + "9" * LONG + f'"" {QUOTES}',
+        f"x = [{QUOTES}{'9' * LONG}{QUOTES}\"\", '{'9' * LONG}', '''{'9' * LONG}'''', {QUOTES}{QUOTES}, '{'9' * LONG}']",
+        "x = 1 # " + "9" * LONG,
+        "# " + "9" * LONG + "\nx = 1",
+        f'"{"9" * LONG}" = 1\nx = 1',
+        f'["{"9" * LONG}"]\n[x]',
+        "x = " + "9" * LONGEST_NUMBER,
+        "x = 0x" + "f" * (LONGEST_NUMBER - 2),
+        "x = [" + "9, " * 10_000 + "]",
+    ],
+)
+def test_long_text_in_quotes_and_comments_is_allowed_and_costs_little_more_than_its_length(text: str) -> None:
+    assert parse(text) == tomllib.loads(text)
+    assert cost_of(lambda: place_of(text, ("x",))) < 10 * len(text) + 1024 * 1024
+    str(parse(text)["x"])
+
+
+@pytest.mark.parametrize("text", ["x = '" + "9" * LONG, 'x = "' + "9" * LONG, f'x = {QUOTES}a"\n' + "9" * LONG, "x = '''a'\n" + "9" * LONG])
+def test_a_string_without_an_end_is_called_that(text: str) -> None:
+    with pytest.raises(NotTomlError) as refused:
+        parse(text)
+    assert "quotes" not in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "[" * LONG,
+        "x = " + "{a=" * LONG,
+        "[" * LONG,
+        "x = " + "[" * 400 + "]" * 400,
+        "".join(f"a.b{i}.c = 1\n" for i in range(3000)),
+    ],
+)
+def test_deep_nesting_and_many_dotted_keys_cost_no_more_than_a_moment(text: str) -> None:
+    began = time.process_time()
+    with suppress(NotTomlError, RecursionError):
+        parse(text)
+    assert time.process_time() - began < 2

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,9 @@ def test_what_begins_like_toml_is_not_taken_for_json(text: str) -> None:
         ('[{"a":1}]\n{"a":1}', 2, "something follows", ""),
         ('{"a":1}\n{"a":NaN}', 2, "NaN is not a number in JSON", ""),
         ('{"a":' + "[" * 100_000, 1, "nested too deeply", ""),
-        ('{"a":' + "9" * 5000 + "}", 1, "this is not JSON: a number has more than 1000 digits", ""),
+        ('{"a":' + "9" * 5000 + "}", 1, "a number has more than 500 characters, at column 6: put it in quotes", ""),
+        ('{"a":"' + "9" * 5000 + '",\n"b":[1,-' + "9" * 5000 + "]}", 2, "a number has more than 500 characters, at column 8", ""),
+        ('{"a":\n1e' + "9" * 5000 + "}", 2, "a number has more than 500 characters, at column 1", ""),
         ('{"a": // comment\n1}', 1, "this is not JSON", ""),
         ('{"a":1},\n{"a":1}', 1, "a comma between two values", ""),
     ],
@@ -75,3 +78,30 @@ VALUES = st.recursive(
 def test_what_json_writes_is_read_back(tables: list[object], indent: int | None) -> None:
     assert values(json.dumps(tables, indent=indent)) == tables
     assert values("\n".join(json.dumps(table, indent=indent) for table in tables)) == tables
+
+
+LONG = 50_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"a": "{"9" * LONG}"}}',
+        f'{{"a": "{"9," * LONG}"}}',
+        f'{{"{"9" * LONG}": 1}}',
+        f'{{"a": "{chr(92) * 2 * LONG}"}}',
+        f'["{"9" * LONG}", {{}}]',
+        f"/* {'*9' * LONG} */ {{}}",
+        f"{{}} // {'9' * LONG}",
+        "#\n" * LONG + "{}",
+    ],
+)
+def test_long_strings_and_comments_are_allowed_and_cost_little_more_than_their_length(text: str) -> None:
+    tracemalloc.start()
+    try:
+        found = list(read_values(text)) if is_json(text) else []
+        _ = line_of(text, found[0].begin, ("b",))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(text) + 1024 * 1024
