@@ -100,7 +100,10 @@ def read_batch(
     if lines:
         found = read_commands(decoded, mistakes, warnings)
     else:
-        found = read_json(decoded, mistakes) if is_json(decoded) else read_toml(decoded, mistakes)
+        try:
+            found = read_json(decoded, mistakes) if is_json(decoded) else read_toml(decoded, mistakes)
+        except RecursionError:
+            raise mistakes.refusal(Place(1), "this is nested too deeply") from None
     return understand(found, mistakes, Making(around, over, values or {}, warnings, progress, finish=finish))
 
 

@@ -58,7 +58,7 @@ def read(text: str) -> request_pb2.JobProof:
         for one in said.get("log_hashes", []):
             proof.log_hashes.add().ParseFromString(base64.b64decode(one, validate=True))
         proof.ends.extend(base64.b64decode(one, validate=True) for one in said.get("ends", []))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error, DecodeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error, DecodeError):
         message = "the file is not a proof of a job, or is damaged"
         raise Refused(Code.INVALID_ARGUMENT, message, "write one with: jobwire show JOB --proof -o FILE") from None
     if (len(proof.key.id), len(proof.key.owner)) != (ID_BYTES, KEY_BYTES):

@@ -17,7 +17,7 @@ from .toml_lines import Place
 def read_json(text: str, mistakes: Mistakes) -> Found:
     """Return the content of a file.
 
-    Raises `Refused(INVALID_ARGUMENT)` if it is not JSON, or contains no job.
+    Raises `Refused(INVALID_ARGUMENT)` if it is not JSON, or contains no job, and RecursionError if it is nested too deeply.
     """
     values: list[Value] = []
     try:

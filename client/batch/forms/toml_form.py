@@ -22,14 +22,12 @@ _JOB_HEADER = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 def read_toml(text: str, mistakes: Mistakes) -> Found:
     """Return what a file says.
 
-    Raises `Refused(INVALID_ARGUMENT)` if it is not TOML.
+    Raises `Refused(INVALID_ARGUMENT)` if it is not TOML, and RecursionError if it is nested too deeply.
     """
     # Checked before parsing, which takes a hundred times the memory of the text.
     check_count(sum(1 for _ in _JOB_HEADER.finditer(text)), mistakes.file)
     try:
         tables = toml_text.parse(text, WrittenFloat)
-    except RecursionError:
-        raise mistakes.refusal(Place(1), "this is nested too deeply") from None
     except toml_text.NotTomlError as error:
         hint = "" if _JOB_HEADER.search(text) else _HINTS[text.startswith("#!")]
         if error.reason == toml_text.twice("job", is_table=True):

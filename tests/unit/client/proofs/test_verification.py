@@ -197,7 +197,14 @@ def test_a_stop_of_something_else_is_named() -> None:
         assert set(failed(check(proof_of(1, start(1, batch=RUN), stop=signed(stop=stop))))) == {"stop"}
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"jobwire_proof": 2}', '{"jobwire_proof": 1, "job": 7}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *["", "{}", "[]", "null", '{"jobwire_proof": 2}', '{"jobwire_proof": 1, "job": 7}', "[" * 100_000],
+        '{"jobwire_proof": 1, "due_us": 1e999}',
+        '{"jobwire_proof": 1, "due_us": ' + "9" * 100_000 + "}",
+    ],
+)
 def test_a_file_that_is_no_proof_is_refused(content: str) -> None:
     with pytest.raises(Refused) as refused:
         text.read(content)
