@@ -7,9 +7,10 @@ queue. Here the first thread is created with the pool, so that everything in the
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any, TypeVar
 
 from ...keys import more_processes
@@ -53,25 +54,47 @@ class Pool(ThreadPoolExecutor):
 
 
 async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: Any) -> _Result:
-    """Return the result of `work`, run on a thread of its own.
+    """Return the result of `work`, run on a thread of its own. If the caller is cancelled, the thread goes on, and nobody waits for it.
 
     If no thread can be created, `work` is not done, and RuntimeError is raised. `asyncio.to_thread` would leave it in its queue, and carry
-    it out later.
+    it out later; and a process that exits would wait for its end, such as that of a command that does not answer.
     """
-    pool = ThreadPoolExecutor(1)
-    is_done = True
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[_Result] = loop.create_future()
+
+    def run() -> None:
+        promised: Future[_Result] = Future()
+        promised.set_running_or_notify_cancel()
+        try:
+            promised.set_result(work(*arguments, **named))
+        except BaseException as error:  # noqa: BLE001 -- the caller gets it
+            promised.set_exception(error)
+        # The loop may be closed by now.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_pass_on, promised, result)
+
+    thread = threading.Thread(target=run, name="on_thread", daemon=True)
+    thread.start()
     try:
-        return await asyncio.get_running_loop().run_in_executor(pool, partial(work, *arguments, **named))
-    except asyncio.CancelledError:
-        is_done = False
-        raise
+        return await result
     finally:
-        pool.shutdown(wait=is_done, cancel_futures=True)
+        if not result.cancelled():
+            # It has nothing left to do.
+            thread.join()
 
 
 def no_thread(error: RuntimeError) -> Refused:
     """Return the refusal to start of a daemon that cannot create a thread."""
     return Refused(Code.UNAVAILABLE, f"this daemon cannot create a thread: {error}", more_processes.next_step())
+
+
+def _pass_on(promised: Future[_Result], result: asyncio.Future[_Result]) -> None:
+    if result.cancelled():
+        return
+    if (error := promised.exception()) is not None:
+        result.set_exception(error)
+    else:
+        result.set_result(promised.result())
 
 
 def _begin() -> None:
