@@ -11,7 +11,7 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from ..text.printable import printable
 
@@ -22,6 +22,10 @@ CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FOLDER_MODE = 0o700
 # open(2): a link in place of a folder is ENOTDIR, or ELOOP in place of a file.
 LED_AWAY = (errno.ELOOP, errno.ENOTDIR)
+
+
+def _to_the_end() -> bool:
+    return True
 
 
 def open_folder(root: int, path: bytes, *, create: bool = False) -> int:
@@ -44,14 +48,15 @@ def open_folder(root: int, path: bytes, *, create: bool = False) -> int:
     return folder
 
 
-def remove_tree(parent: int, name: bytes) -> None:
+def remove_tree(parent: int, name: bytes, go_on: Callable[[], bool] = _to_the_end) -> None:
     """Remove a file, a link, or a folder with everything in it, however deep. A missing one is not an error.
 
-    What is mounted in there belongs to others: nothing of it is touched. Raises OSError, EBUSY if something is mounted.
+    What is mounted in there belongs to others: nothing of it is touched. `go_on()` is asked before each file of a folder. Raises OSError,
+    EBUSY if something is mounted, and ECANCELED if it may not go on.
     """
     try:
         if not _unlinked(parent, name):
-            _empty(parent, name, _mount_of(parent))
+            _empty(parent, name, _mount_of(parent), go_on)
             os.rmdir(name, dir_fd=parent)
     except FileNotFoundError:
         return
@@ -133,17 +138,24 @@ def _unlinked(folder: int, name: bytes) -> bool:
     return True
 
 
-def _empty(parent: int, name: bytes, mount: bytes) -> None:
+def _names_in(folder: int, go_on: Callable[[], bool]) -> Iterator[bytes]:
+    for name in map(os.fsencode, os.listdir(folder)):
+        if not go_on():
+            raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+        yield name
+
+
+def _empty(parent: int, name: bytes, mount: bytes, go_on: Callable[[], bool]) -> None:
     # What is in an inner folder moves up instead of being visited: a job can nest folders deeper than Python calls functions, or than
     # there are descriptors.
     top = _open_anyway(parent, name, mount)
     try:
         numbers = itertools.count()
-        while folders := [inner for inner in map(os.fsencode, os.listdir(top)) if not _unlinked(top, inner)]:  # noqa: PTH208
+        while folders := [inner for inner in _names_in(top, go_on) if not _unlinked(top, inner)]:
             for folder in folders:
                 inner = _open_anyway(top, folder, mount)
                 try:
-                    for deeper in map(os.fsencode, os.listdir(inner)):  # noqa: PTH208
+                    for deeper in _names_in(inner, go_on):
                         if not _unlinked(inner, deeper):
                             _move_up(inner, deeper, top, numbers, mount)
                 finally:

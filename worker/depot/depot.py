@@ -69,12 +69,12 @@ class LocalDepot:
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
         """Put contents into the folder of a job, on a thread."""
-        work = partial(place, self._work, self._blobs, wanted, lambda: not self._filling.is_closed)
+        work = partial(place, self._work, self._blobs, wanted, self._goes_on)
         self._in_turn.run(wanted.key.job, work, done, done)
 
     def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
         """Report how many bytes the folder of a job takes, on a thread; files that waited for an attempt are removed."""
-        self._in_turn.run(key, lambda: measure(self._work, key), done)
+        self._in_turn.run(key, lambda: measure(self._work, key, self._goes_on), done)
 
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> OutgoingFile:
         """Read a file or folder in the folder of an attempt."""
@@ -89,6 +89,9 @@ class LocalDepot:
         """Stop all threads; uploads continue in the next run of the worker."""
         self._moving.close()
         self._filling.close()
+
+    def _goes_on(self) -> bool:
+        return not self._filling.is_closed
 
     def _remove_unused(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], found: list[Held]) -> None:
         unused: list[Held] = []
@@ -106,8 +109,10 @@ class LocalDepot:
     def _remove_folders(self, keys: list[JobKey]) -> None:
         for key in keys:
             try:
-                job_folders.remove(self._work, key)
+                job_folders.remove(self._work, key, self._goes_on)
             except OSError as error:
+                if not self._goes_on():
+                    return
                 _log.warning("the folder of a job that is not known cannot be removed: %s: %s", key.id.hex(), error.strerror)
 
 

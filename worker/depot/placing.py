@@ -71,11 +71,11 @@ def bring_added(work: str, key: AttemptKey, parent: int, root: int, go_on: Calla
             stage.move_in([(file, f"{folders.job_folder(work, key)}/added/{number}") for number, file in added], root, go_on)
 
 
-def measure(work: str, key: JobKey) -> int:
+def measure(work: str, key: JobKey, go_on: Callable[[], bool]) -> int:
     """Return how many bytes the folder of an ended job takes; files that were kept for its start are removed."""
     with contextlib.suppress(OSError), job_folders.opened(work, key) as parent:
         beneath.remove_tree(parent, _ADDED)
-    return job_folders.size_of(work, key)
+    return job_folders.size_of(work, key, go_on)
 
 
 class _Stage:

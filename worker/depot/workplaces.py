@@ -144,7 +144,7 @@ class Workplaces:
         if launch.key in self._under_way:
             return
         try:
-            job_folders.remove(self._work, launch.key.job)
+            job_folders.remove(self._work, launch.key.job, lambda: not self._threads.is_closed)
         except OSError:
             # The next sweep finds it, if the job is forgotten.
             return

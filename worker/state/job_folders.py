@@ -181,21 +181,26 @@ def cannot_be_read(said: str, error: OSError) -> Refused:
     return Refused(Code.FAILED_PRECONDITION, f"{said} cannot be read: {error.strerror}")
 
 
-def remove(work: str, key: JobKey) -> None:
-    """Remove the folder of a job, with those of all attempts. Raises OSError."""
+def remove(work: str, key: JobKey, go_on: Callable[[], bool]) -> None:
+    """Remove the folder of a job, with those of all attempts. Raises OSError, ECANCELED if it may not go on."""
     with contextlib.suppress(FileNotFoundError):
         parent = os.open(work, beneath.FOLDER)
         try:
-            beneath.remove_tree(parent, folders.job_folder_name(key))
+            beneath.remove_tree(parent, folders.job_folder_name(key), go_on)
         finally:
             os.close(parent)
 
 
-def size_of(work: str, key: JobKey) -> int:
-    """Return how many bytes the folder of a job takes on the disk, with its content. What cannot be read counts as 0."""
+def size_of(work: str, key: JobKey, go_on: Callable[[], bool]) -> int:
+    """Return how many bytes the folder of a job takes on the disk, with its content. What cannot be read counts as 0.
+
+    Less if it may not go on.
+    """
     total = 0
     with contextlib.suppress(OSError), opened(work, key) as top:
         for status in beneath.statuses(top):
+            if not go_on():
+                break
             total += status.st_blocks * _BLOCK_BYTES
     return total
 

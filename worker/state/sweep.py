@@ -31,6 +31,7 @@ class Sweeper:
         self._thread = Pool(1, "sweep")
         self._waiting: deque[tuple[Sequence[Run], Callable[[Sequence[Run]], None]]] = deque()
         self._sweeping: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     def sweep(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
         """Remove the folders of runs; `done` is called once, on the loop, with those that are gone."""
@@ -39,7 +40,8 @@ class Sweeper:
             self._sweeping = self._loop.create_task(self._work())
 
     def close(self) -> None:
-        """Stop; folders that are not removed yet are kept, and `done` is not called."""
+        """Stop at the next file; folders that are not removed yet are kept, and `done` is not called."""
+        self._is_closed = True
         self._waiting.clear()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -49,22 +51,27 @@ class Sweeper:
         try:
             while self._waiting:
                 runs, done = self._waiting.popleft()
-                done(await self._loop.run_in_executor(self._thread, remove_runs, self._logs, runs))
+                done(await self._loop.run_in_executor(self._thread, remove_runs, self._logs, runs, self._goes_on))
         finally:
             self._sweeping = None
 
-
-def remove_runs(logs: Path, runs: Sequence[Run]) -> list[Run]:
-    """Remove the folders of runs that have ended; return those that are gone, including those that were gone before."""
-    return [run for run in runs if _remove(logs, run) and _remove_job_folder(logs, run)]
+    def _goes_on(self) -> bool:
+        return not self._is_closed
 
 
-def _remove_job_folder(logs: Path, run: Run) -> bool:
+def remove_runs(logs: Path, runs: Sequence[Run], go_on: Callable[[], bool]) -> list[Run]:
+    """Remove the folders of runs that have ended, as long as `go_on()`; return those that are gone, including those gone before."""
+    return [run for run in runs if go_on() and _remove(logs, run) and _remove_job_folder(logs, run, go_on)]
+
+
+def _remove_job_folder(logs: Path, run: Run, go_on: Callable[[], bool]) -> bool:
     work = folders.work_beside(str(logs))
     if os.path.isdir(folders.job_folder(work, run.key)):  # noqa: PTH112 -- in the words of folders.py
         try:
-            job_folders.remove(work, run.key.job)
+            job_folders.remove(work, run.key.job, go_on)
         except OSError as error:
+            if not go_on():
+                return False
             _log.warning("the folder of a forgotten job cannot be removed: %s: %s", folders.handle(run.key), error.strerror)
             return False
     return True
