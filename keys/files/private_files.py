@@ -10,16 +10,21 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ...schemas.refusal import Code, Refused
 from .ownership import name_of, others_may_write, outsiders
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # As in path_resolution(7).
 _MOST_LINKS = 40
+# For others that edit a file in the same folder, each of which waits for the disk; and how often it is looked at.
+LOCK_SECONDS = 20
+_LOOK_AGAIN_SECONDS = 0.01
 # See rename(2).
 _RENAME_NOREPLACE = 1
 _UNLESS_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EXDEV}
@@ -38,8 +43,25 @@ class Place:
         os.close(self.folder)
 
     def lock(self) -> None:
-        """Wait until no other process edits a file in this folder. Locks the folder and not the file, because the file is replaced."""
-        fcntl.flock(self.folder, fcntl.LOCK_EX)
+        """Wait until no other process edits a file in this folder. Locks the folder and not the file, because the file is replaced.
+
+        Raises Refused(UNAVAILABLE) if another process keeps it locked.
+        """
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                # flock(2) waits without a deadline, and a daemon that is to exit waits for the edit.
+                fcntl.flock(self.folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Refused(
+                        Code.UNAVAILABLE,
+                        f"{self.path} cannot be changed: another process has kept {self.path.parent} locked for {LOCK_SECONDS} seconds",
+                        "try again; lslocks shows which processes hold locks",
+                    ) from None
+                time.sleep(_LOOK_AGAIN_SECONDS)
+            else:
+                return
 
     def open(self) -> int:
         """Return a descriptor of the file, open for reading.

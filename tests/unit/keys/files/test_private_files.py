@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobwire.keys.files import private_files
+from jobwire.schemas.refusal import Code, Refused
 
 
 def test_a_replaced_file_is_whole_and_private(tmp_path: Path) -> None:
@@ -166,3 +170,37 @@ def test_a_device_is_not_replaced_even_through_a_link(tmp_path: Path) -> None:
             private_files.replace(tmp_path / name, b"x")
     assert stat.S_ISCHR(device.lstat().st_mode)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["device", "link"]
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[int]:
+    """A folder that another process keeps locked, as its descriptor."""
+    held = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    yield held
+    os.close(held)
+
+
+@pytest.mark.usefixtures("locked")
+def test_a_folder_that_another_process_keeps_locked_is_named_and_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_files, "LOCK_SECONDS", 0)
+    with private_files.place_of(tmp_path / "roster.toml") as place, pytest.raises(Refused) as caught:
+        place.lock()
+    assert caught.value.code is Code.UNAVAILABLE
+    assert str(caught.value).startswith(f"{tmp_path}/roster.toml cannot be changed: another process has kept {tmp_path} locked")
+
+
+def test_a_lock_that_is_released_soon_is_waited_for(tmp_path: Path, locked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            fcntl.flock(locked, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(time, "sleep", pause)
+    with private_files.place_of(tmp_path / "roster.toml") as place:
+        place.lock()
+    assert len(looks) == 3
