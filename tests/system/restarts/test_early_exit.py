@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -38,6 +40,21 @@ def test_a_worker_that_waits_for_its_supervisor_before_it_is_ready_exits_when_to
         gate.write_bytes(b"go\n")
         with worker.start().client() as client:
             assert client.job(job).result(timeout=60).returncode == 7
+
+
+def test_a_worker_that_is_told_again_and_again_exits_with_0_and_says_nothing(tmp_path: Path) -> None:
+    with Worker(tmp_path).start() as worker:
+        process = worker.process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            while process.poll() is None:
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                    process.send_signal(number)
+                # Much later, they would not find it in its last moments.
+                select.poll().poll(1)
+        assert process.returncode == 0
+        assert "Traceback" not in worker.logged()
 
 
 def holds_store(worker: Worker) -> bool:

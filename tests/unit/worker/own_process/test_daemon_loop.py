@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from jobwire.broker.own_process.closing import Closing
 from jobwire.worker.own_process import daemon_loop
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Part:
@@ -118,3 +129,39 @@ def test_parts_can_still_remove_their_descriptors_from_the_loop(caplog: pytest.L
     assert removed == [True]
     assert loop.is_closed()
     assert not caplog.text
+
+
+# As of a service manager or a person without patience, also in the very moment in which the loop is closed.
+_TOLD_AGAIN = """
+import asyncio, os, signal, sys
+from jobwire.worker.own_process import daemon_loop
+from jobwire.worker.own_process.early_signals import SIGNALS
+
+async def serve(closing):
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, int)
+    closing.on_close(tell_again)
+    close = loop.close
+    loop.close = lambda: (tell_again(), close(), tell_again())
+    if sys.argv[1] == "refused":
+        raise ConnectionRefusedError
+
+def tell_again():
+    for number in SIGNALS:
+        os.kill(os.getpid(), number)
+
+try:
+    daemon_loop.run(serve)
+except ConnectionRefusedError:
+    pass
+tell_again()
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("start", ["ready", "refused"])
+def test_a_daemon_that_is_told_again_while_it_exits_ends_with_its_own_status(start: str) -> None:
+    argv = [sys.executable, "-c", _TOLD_AGAIN, start]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (3, "")
