@@ -234,7 +234,8 @@ def _is_of_another(description: dict[str, Any], holder: str) -> bool:
 def open_process(state: Path, description: dict[str, Any]) -> int | None:
     """Return a pidfd of the worker that holds a folder and has this description; None if it has exited.
 
-    Raises Refused(FAILED_PRECONDITION) if its process is not visible from here: its pid may belong to another process here.
+    Raises Refused: UNAVAILABLE if another one has taken its place meanwhile; FAILED_PRECONDITION if its process is not visible from here,
+    where its pid may belong to another process.
     """
     try:
         process = os.pidfd_open(int(description["pid"]))
@@ -245,8 +246,12 @@ def open_process(state: Path, description: dict[str, Any]) -> int | None:
         return process
     if process >= 0:
         os.close(process)
-    if holder_of(state) is None:
+    holder = holder_of(state)
+    if holder is None:
         return None
+    if _is_of_another(description, holder):
+        reason = f"worker {description['pid']} has exited, and another one (pid {holder}) holds {state} by now; nothing was signalled"
+        raise Refused(Code.UNAVAILABLE, reason, "try again in a moment")
     reason = "in another container or on another machine" if where is Whereabouts.ELSEWHERE else "its process is not visible from here"
     raise Refused(
         Code.FAILED_PRECONDITION,
