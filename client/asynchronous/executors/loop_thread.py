@@ -26,7 +26,8 @@ class LoopThread:
         self._submissions: Submissions | None = None
         self._finish: asyncio.Event | None = None
         self._abandon: asyncio.Event | None = None
-        self.thread = threading.Thread(target=asyncio.run, args=(self._main(),), name="jobwire-executor", daemon=True)
+        self._is_over = False
+        self.thread = threading.Thread(target=self._run, name="jobwire-executor", daemon=True)
 
     def start(self) -> None:
         """Start the thread. Call it after the first finalizer was made: finalizers registered later are called earlier at exit."""
@@ -76,6 +77,15 @@ class LoopThread:
             except RuntimeError:
                 return
 
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except RuntimeError:
+            # In a program that exits, Python 3.12.0 and 3.12.1 start no more threads, and a loop that ends starts one to wait for others.
+            # It is closed all the same.
+            if not self._is_over:
+                raise
+
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._finish, self._abandon = asyncio.Event(), asyncio.Event()
@@ -90,6 +100,7 @@ class LoopThread:
         await submissions.abandon()
         await client.close()
         atexit.unregister(self.exit)
+        self._is_over = True
 
     async def _finished(self, submissions: Submissions, finish: asyncio.Event) -> None:
         await finish.wait()
