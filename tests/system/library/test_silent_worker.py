@@ -29,8 +29,9 @@ pytestmark = pytest.mark.timeout(200)
 
 _SLEEP = ["sleep", "600"]
 _TIMEOUT = 0.5
-# A call that stops its job before it raises tries that for so long.
-_AT_MOST_SECONDS = 8
+# A call that stops its job before it raises tries that for five seconds without a sign, which begin anew when this process stood still for
+# three. Without a limit, a call goes on until its test is ended.
+_AT_MOST_SECONDS = 50
 
 
 class Found(NamedTuple):
@@ -169,12 +170,18 @@ def test_a_timeout_ends_each_call_on_an_event_loop(tmp_path: Path, how: str) -> 
 def interrupted() -> Iterator[None]:
     """Have Ctrl-C typed in a moment, while a call waits."""
     typed = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    typed.start()
     try:
-        with pytest.raises(KeyboardInterrupt):
+        # On a busy machine it may come before the call begins.
+        with pytest.raises(KeyboardInterrupt), _started(typed):
             yield
     finally:
         typed.join()
+
+
+@contextmanager
+def _started(thread: threading.Thread) -> Iterator[None]:
+    thread.start()
+    yield
 
 
 @pytest.mark.parametrize("how", ["killed", pytest.param("suspended", marks=pytest.mark.soak)])
@@ -215,7 +222,7 @@ def test_a_run_whose_time_is_over_leaves_a_worker_that_is_killed_in_the_middle_o
         with pytest.raises(JobTimeout) as caught:
             asyncio.run(run_on_loop(worker, argv)) if on_loop else run_blocking(worker, argv)
         killing.join()
-        # A second, and five without a sign.
-        assert 6 <= time.monotonic() - begun < 12
+        # A second, and five without a sign; not all of its grace.
+        assert 6 <= time.monotonic() - begun < _AT_MOST_SECONDS
         assert caught.value.stdout == b"begun\n"
         worker.start()
