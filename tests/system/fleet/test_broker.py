@@ -38,10 +38,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, dict
         broker.kill(signal.SIGTERM)
 
 
-def test_jobs_run_on_both_workers_with_their_output_and_ends(lab: tuple[Broker, dict[str, Worker]]) -> None:
+def test_jobs_run_on_both_workers_with_their_output_and_ends(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
     broker, _ = lab
+    # Until it is there, they have all slots of both.
+    go = tmp_path / "go"
     with broker.client() as client:
-        jobs = [client.submit(["sh", "-c", f"echo {number}; echo e >&2; sleep 0.5; exit {number}"]) for number in range(4)]
+        script = f"echo $0; echo e >&2; until test -e {go}; do sleep 0.05; done; exit $0"
+        jobs = [client.submit(["sh", "-c", script, str(number)]) for number in range(4)]
+        go.touch()
         ends = [job.wait() for job in jobs]
         assert ends == [0, 1, 2, 3]
         assert {job.info().worker for job in jobs} == {"left", "right"}

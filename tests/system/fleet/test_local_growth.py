@@ -32,16 +32,19 @@ def test_two_workers_of_one_allocation_run_jobs_and_leave_together(tmp_path: Pat
                     jobs_as_root=True,
                 )
             )
-            # Each of them waits until the other one runs. What one of them writes is hashed after its end.
-            script = "touch {0}; while ! test -e {1}; do sleep 0.05; done; seq 300000; echo e >&2"
-            one, two = tmp_path / "one", tmp_path / "two"
-            jobs = [client.submit(["sh", "-c", script.format(mine, other)]) for mine, other in ((one, two), (two, one))]
-            assert [job.wait() for job in jobs] == [0, 0]
+            # Each of them waits until the other one runs, and both until their workers were looked at, which leave soon after their ends.
+            # What one of them writes is hashed after its end.
+            script = "touch {0}; until test -e {1} && test -e {2}; do sleep 0.05; done; seq 300000; echo e >&2"
+            one, two, seen = (tmp_path / name for name in ("one", "two", "seen"))
+            jobs = [client.submit(["sh", "-c", script.format(mine, other, seen)]) for mine, other in ((one, two), (two, one))]
+            wait_until(lambda: one.exists() and two.exists(), "both run")
             (queue,) = client.workers.queues()
             assert queue.settings.per_node == 2
             assert {job.info().worker for job in jobs} == {allocation.name for allocation in queue.allocations}
             assert len({allocation.cluster_id for allocation in queue.allocations}) == 1
             keys = [format_public(one.key) for one in client.workers.list()]
+            seen.touch()
+            assert [job.wait() for job in jobs] == [0, 0]
             left = broker.state / "growth"
             wait_until(
                 lambda: not (client.workers.queues()[0].allocations or client.workers.list() or list(left.iterdir())), "both have left"
