@@ -170,7 +170,7 @@ def test_a_running_job_gets_a_time_limit_that_counts_from_its_start(worker: Work
 
 def test_a_time_limit_that_was_taken_away_stays_away_when_the_daemons_are_killed(worker: Worker) -> None:
     with worker.client() as client:
-        job = client.submit(["sleep", "9"], time_limit=6)
+        job = client.submit(["sleep", "13"], time_limit=10)
         wait_until(lambda: job.info().pid, "it runs")
         job.set_time_limit(0)
         worker.kill_supervisor()
@@ -178,7 +178,7 @@ def test_a_time_limit_that_was_taken_away_stays_away_when_the_daemons_are_killed
         worker.start()
         assert client.info(job.id).time_limit is None
         assert job.wait(timeout=60) == 0
-        assert job.info().lasted > timedelta(seconds=8)
+        assert job.info().lasted > timedelta(seconds=12)
 
 
 def test_a_queued_job_gets_another_time_limit_and_stays_the_same_job(line: Line) -> None:
