@@ -107,12 +107,16 @@ def test_a_large_batch_is_staged_and_watched_and_can_be_repeated(home: Home, tmp
 
 
 def test_output_is_shown_job_after_job_as_each_ends(home: Home) -> None:
-    command = "sleep $1; for n in 1 2; do echo out $1; echo err $1 >&2; done; exit ${1#0}"
-    ended = home.jobwire("sweep", "--show-output", "sh", "-c", command, "sh", "{}", ":::", "0.4", "0", status=1)
-    assert ended.stdout == b"out 0\nout 0\nout 0.4\nout 0.4\n"
+    # The first one goes on until the second one has ended and was reaped.
+    says = "for n in 1 2; do echo out $1; echo err $1 >&2; done"
+    waits = "{ until test -e pid && ! kill -0 $(cat pid); do sleep 0.05; done; } 2> /dev/null; exit 4"
+    command = f"{says}; test $1 = late || {{ echo $$ > pid~; mv pid~ pid; exit 0; }}; {waits}"
+    there = ("-C", str(home.folder))
+    ended = home.jobwire("sweep", *there, "--show-output", "sh", "-c", command, "sh", "{}", ":::", "late", "early", status=1)
+    assert ended.stdout == b"out early\nout early\nout late\nout late\n"
     lines = ended.stderr.decode().splitlines()
-    assert [line for line in lines if line.startswith("err")] == ["err 0", "err 0", "err 0.4", "err 0.4"]
-    assert [line for line in lines if "exited with" in line] == [line for line in lines if "sh[0.4]: " in line]
+    assert [line for line in lines if line.startswith("err")] == ["err early", "err early", "err late", "err late"]
+    assert [line for line in lines if "exited with" in line] == [line for line in lines if "sh[late]: " in line]
     # What failed is not repeated below its output.
     assert not [line for line in lines if line.startswith("    ")]
 
