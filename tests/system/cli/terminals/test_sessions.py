@@ -16,6 +16,8 @@ from home import Home, Terminal
 
 DETACH = b"\x1d\x1d\x1d"
 SHELL = ("env", "PS1=ready> ", "sh", "-i")
+# To be typed: shows a size of the terminal when it has that size.
+UNTIL = b"until stty size | grep '%d %d'; do sleep 0.1; done"
 OpenTerminal = Callable[..., Terminal]
 
 
@@ -40,7 +42,7 @@ def test_a_shell_is_used_as_if_it_ran_here(home: Home, terminal: OpenTerminal) -
     shell.until("ready> ")
     assert is_raw(shell)
     resize(shell, 33, 99)
-    shell.type(b"sleep 0.3; stty size; echo $TERM\n")
+    shell.type(UNTIL % (33, 99) + b"; echo $TERM\n")
     shell.until("33 99\r\nxterm\r\nready> ")
     shell.type(b"cat\n")
     shell.until("cat\r\n")
@@ -165,7 +167,7 @@ def test_two_share_a_terminal_and_the_last_size_counts(home: Home, terminal: Ope
     first = terminal(home, "run", "-it", *SHELL)
     first.until("ready> ")
     resize(first, 20, 60)
-    first.type(b"sleep 0.2; stty size\n")
+    first.type(UNTIL % (20, 60) + b"\n")
     first.until("20 60\r\nready> ")
     # A newer one, but on no terminal.
     plain = home.submit("sleep", "1000")
@@ -173,7 +175,7 @@ def test_two_share_a_terminal_and_the_last_size_counts(home: Home, terminal: Ope
     second.until("attaching to job ")
     second.until("20 60\r\nready> ")
     resize(second, 11, 20)
-    second.type(b"\x15sleep 0.2; stty size\n")
+    second.type(b"\x15" + UNTIL % (11, 20) + b"\n")
     for one in (first, second):
         one.until("11 20\r\nready> ")
     watcher = terminal(home, "attach", "--read-only")
@@ -247,8 +249,8 @@ def test_a_suspended_command_continues_as_it_was(home: Home, terminal: OpenTermi
     shell.process.send_signal(signal.SIGCONT)
     shell.until("\r\ntyped meanwhile\r\n")
     assert is_raw(shell)
-    shell.type(b"sleep 0.2; stty size; exit\n")
-    shell.until("15 45\r\n")
+    shell.type(UNTIL % (15, 45) + b"; exit\n")
+    shell.until("\n15 45\r\n")
     assert shell.ended() == 0
 
 
