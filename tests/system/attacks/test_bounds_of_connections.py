@@ -120,17 +120,17 @@ def test_who_was_cut_off_for_a_flood_comes_back_only_after_a_while_and_its_other
     kind = b"DEALER" if which == "endpoint" else b"XSUB"
     with small_and_serving(worker), RawClient(worker.endpoint, worker.public, insider) as other:
         other.hello()
+        begun = time.monotonic()
         with CurveClient(getattr(worker, which), worker.public, insider, kind) as raw:
             # What it says first is answered: its member is known from then on.
             raw.send(b"hello" if which == "endpoint" else b"\x01" + other.grant())
             assert raw.receive()
             assert send_without_end(raw, b"\x04PING\x00\x00" + bytes(200), COMMAND, ENOUGH) < ENOUGH
-        cut_off = time.monotonic()
         assert other.ask(other.request(list=request_pb2.List())).WhichOneof("content") == "list"
         with RawClient(worker.endpoint, worker.public, insider) as newcomer:
             newcomer.hello()
-        # It was banned a moment before it noticed.
-        assert time.monotonic() - cut_off > BAN_SECONDS / 2
+        # It was banned before it noticed, on a busy machine long before.
+        assert time.monotonic() - begun > BAN_SECONDS
 
 
 def test_a_member_who_shakes_hands_and_then_sends_nothing_makes_way(worker: Worker) -> None:
