@@ -24,7 +24,7 @@ from jobwire.schemas.jobs.spec import JobSpec
 
 MOST_BYTES = 256 * 1024 * 1024
 # Not a measurement (tests/benchmarks/groups/hostile.py is one), but what users would notice as an interruption.
-SERVED_SECONDS = 20
+SERVED_SECONDS = 60
 
 
 @pytest.fixture

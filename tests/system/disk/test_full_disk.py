@@ -225,7 +225,7 @@ def test_a_worker_that_waits_for_a_full_disk_before_it_is_ready_exits_when_told(
     assert small_state.process.poll() is None
     small_state.process.terminate()
     try:
-        assert small_state.process.wait(20) == 0
+        assert small_state.process.wait(60) == 0
     finally:
         small_state.kill()
     assert not os.read(ready, 1), "it said that it was ready"

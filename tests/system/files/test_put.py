@@ -187,7 +187,7 @@ def test_an_interrupted_put_continues_and_leaves_nothing_half_written(own_home: 
     worker.start()
     wait_until(lambda: part() > 60e6, "more")
     sending.terminate()
-    sending.communicate(timeout=30)
+    sending.communicate(timeout=60)
     reached = part()
     assert 60e6 < reached < 300 << 20
     assert list(folder.iterdir()) == []

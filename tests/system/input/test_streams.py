@@ -180,7 +180,7 @@ def test_if_supervisor_and_keeper_are_killed_together_the_job_finds_an_early_end
     assert b"supervisor and keeper were killed together" in err
 
 
-@pytest.mark.parametrize("worker", [{"options": ["--feed-wait", "1s"]}], indirect=True)
+@pytest.mark.parametrize("worker", [{"options": ["--feed-wait", "4s"]}], indirect=True)
 def test_a_job_whose_feeder_was_killed_finds_the_end_and_counts_as_failed(worker: Worker, home: Home) -> None:
     run = Run(home, "-n", "half", "--", "md5sum")
     run.write(DATA[:MIB], end=False)
@@ -193,7 +193,7 @@ def test_a_job_whose_feeder_was_killed_finds_the_end_and_counts_as_failed(worker
         outcome = job.outcome
         assert outcome is not None
         assert (outcome.kind, outcome.exit_status, outcome.is_ok) == (OutcomeKind.EXITED, 0, False)
-        assert "nobody fed its standard input for 1 s, so it ended after 1048576 bytes" in outcome.stdin_problem
+        assert "nobody fed its standard input for 4 s, so it ended after 1048576 bytes" in outcome.stdin_problem
         assert job.stdout.read().split()[0].decode() == hashlib.md5(DATA[:MIB], usedforsecurity=False).hexdigest()
     waited = home.jobwire("wait", "half", status=125)
     assert b"nobody fed" in waited.stderr
@@ -209,10 +209,11 @@ def test_a_job_that_nobody_ever_feeds_finds_the_end(worker: Worker) -> None:
         assert "after 0 bytes" in job.outcome.stdin_problem
 
 
-@pytest.mark.parametrize("worker", [{"options": ["--feed-wait", "3s"]}], indirect=True)
-def test_a_silent_feeder_is_not_a_missing_one(home: Home) -> None:
+@pytest.mark.parametrize("worker", [{"options": ["--feed-wait", "4s"]}], indirect=True)
+def test_a_silent_feeder_is_not_a_missing_one(worker: Worker, home: Home) -> None:
     run = Run(home, "--", "cat")
-    time.sleep(4)
+    job_of(worker)
+    time.sleep(5)
     run.write(b"late\n")
     assert run.ended()[:2] == (0, b"late\n")
 

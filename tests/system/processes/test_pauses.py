@@ -100,7 +100,7 @@ def test_a_paused_job_can_be_killed(worker: Worker) -> None:
 def test_a_time_limit_keeps_running_while_a_job_is_paused(worker: Worker) -> None:
     with worker.client() as client:
         # Long enough for it to be paused before.
-        job = client.submit(["sleep", "60"], time_limit=3)
+        job = client.submit(["sleep", "60"], time_limit=6)
         wait_until(lambda: job.info().pid, "it runs")
         job.pause()
         job.wait(timeout=60)

@@ -31,7 +31,7 @@ def test_a_worker_that_waits_for_its_supervisor_before_it_is_ready_exits_when_to
             # Sent at once, it would be pending until there is somebody to hear it; then the worker waits already.
             wait_until(lambda: holds_store(worker), "the worker has opened its store")
             worker.process.send_signal(number)
-            assert worker.process.wait(20) == 0
+            assert worker.process.wait(60) == 0
         finally:
             worker.kill()
             os.kill(supervisor, signal.SIGCONT)

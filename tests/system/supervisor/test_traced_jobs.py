@@ -63,5 +63,5 @@ os.waitid(os.P_PID, traced, os.WEXITED | os.WNOWAIT)
 said += [next_zombie() == traced, has_ended(traced)]
 print(*said)
 """
-    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=30)
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60)
     assert said.stdout.split() == ["False", "True", "True", "True", "True"]
