@@ -84,12 +84,15 @@ def is_suspended(found: dict[str, Any], pid: int) -> bool:
 
 
 def stop(folder: Path, found: dict[str, Any]) -> bool | None:
-    """End the worker with this description, and return whether it exited in time; None if it had exited already. Its jobs continue."""
+    """End the worker with this description, and return whether it exited in time; None if it had exited already. Its jobs continue.
+
+    Raises `Refused` if it cannot be signalled.
+    """
     process = open_process(folder, found)
     if process is None:
         return None
     try:
-        signal.pidfd_send_signal(process, signal.SIGTERM)
+        _send(process, found, signal.SIGTERM)
         ended, _, _ = select.select([process], [], [], STOP_SECONDS)
     finally:
         os.close(process)
@@ -117,10 +120,23 @@ def reload(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         # The description is replaced by rename(2).
         with inotify.Inotify() as watch:
             watch.add_watch(folder, inotify.MOVED_TO)
-            signal.pidfd_send_signal(process, signal.SIGHUP)
+            _send(process, before, signal.SIGHUP)
             return before, _await_reload(folder, process, watch.fileno(), before["reloads"]["count"])
     finally:
         os.close(process)
+
+
+def _send(process: int, found: dict[str, Any], number: signal.Signals) -> None:
+    try:
+        signal.pidfd_send_signal(process, number)
+    except ProcessLookupError:
+        # It has ended, which the caller sees.
+        return
+    except OSError as error:
+        # Of another user; or a filter (seccomp) refuses the call. kill(2) from here could hit another process with a reused pid.
+        reason = f"process {found['pid']} cannot be signalled (pidfd_send_signal: {error.strerror})"
+        next_step = f"type, as its user: kill -{number.name.removeprefix('SIG')} {found['pid']}"
+        raise Refused(Code.FAILED_PRECONDITION, reason, next_step) from None
 
 
 def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[str, Any]:

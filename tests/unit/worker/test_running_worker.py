@@ -1,3 +1,7 @@
+import errno
+import os
+import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +49,17 @@ def test_a_command_about_a_broker_that_is_starting_waits_until_it_is_ready(
     with pytest.raises(Refused, match="and no worker; jobwire broker status and stop are about it"):
         find(state)
     lock.release()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM])
+def test_a_worker_that_cannot_be_signalled_is_named_with_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fails(_process: int, _number: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    # As under a filter of system calls.
+    monkeypatch.setattr(signal, "pidfd_send_signal", fails)
+    said = (
+        f"process {os.getpid()} cannot be signalled (pidfd_send_signal: {os.strerror(code)}); type, as its user: kill -TERM {os.getpid()}"
+    )
+    with pytest.raises(Refused, match=f"^{re.escape(said)}$"):
+        running_worker.stop(tmp_path, identify())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from ....schemas.private_parts.light_typing import Protocol
 from ..loop import Loop
 from .processes import has_pending, is_there, thread_states
+from .sending import send
 
 _MOST_ROUNDS = 1000
 # Stopped by a signal or by a tracer. A parent in vfork(2) sleeps (D) until its child continues.
@@ -178,7 +179,7 @@ def _states_soon(pid: int) -> set[bytes]:
 
 
 def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> set[int]:
-    """Send a signal to processes, but never to another process with a reused pid. Return those that this process may not signal.
+    """Send a signal to processes, but never to another process with a reused pid. Return those that this process cannot signal.
 
     An open pidfd always refers to the same process, so `is_member` is called after opening it.
     """
@@ -190,13 +191,13 @@ def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], 
             continue
         try:
             if is_member(pid):
-                signal.pidfd_send_signal(pidfd, number)
-        except PermissionError:
-            if is_there(pid):
-                refused.add(pid)
-        except OSError:
+                send(pid, pidfd, number)
+        except ProcessLookupError:
             # It ended meanwhile.
             continue
+        except OSError:
+            if is_there(pid):
+                refused.add(pid)
         finally:
             os.close(pidfd)
     return refused

@@ -147,11 +147,17 @@ def is_there(pid: int) -> bool:
         pidfd = os.pidfd_open(pid)
     except OSError:
         return False
+    try:
+        return not is_over(pidfd)
+    finally:
+        os.close(pidfd)
+
+
+def is_over(pidfd: int) -> bool:
+    """Return whether the process of a pidfd has ended; a zombie has."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    ended = poll.poll(0)
-    os.close(pidfd)
-    return not ended
+    return bool(poll.poll(0))
 
 
 def thread_states(pid: int) -> set[bytes]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ....schemas.text.printable import printable
 from .processes import thread_states
+from .sending import why_none_can_be_sent
 
 _MOST_NAMED = 5
 _IN_THE_KERNEL = b"D"
 
 
-def not_ours(pids: Iterable[int], what: str) -> str:
-    """Return a sentence about processes of other users, which cannot be `what` ("ended"); empty if there are none."""
+def not_ours(pids: Collection[int], what: str) -> str:
+    """Return a sentence about processes of other users, which cannot be `what` ("ended"); empty if there are none.
+
+    If signals cannot be sent at all, it says so instead.
+    """
+    if why := why_none_can_be_sent() if pids else "":
+        return _enumerate([f"process {pid} cannot be {what}" for pid in sorted(pids)]) + f": {why}"
     return _enumerate([f"process {pid} belongs to {_owner(pid)} and cannot be {what}" for pid in sorted(pids)])
 
 

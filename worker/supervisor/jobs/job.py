@@ -265,6 +265,7 @@ class Job:
             peak_memory_bytes=memory.peak_bytes() if memory is not None else 0,
             moved_bytes=leader.moved_bytes(),
             ended_passed_us=self._lifetime.ended_passed_us,
+            untold=self._processes.untold,
         )
 
     def _rename(self, ended_at_us: int) -> None:

@@ -17,7 +17,7 @@ from .leaders import Leader
 class JobProcesses:
     """The processes of one job. Does not own leader and box."""
 
-    __slots__ = ("_handle", "_services", "box", "is_paused", "leader", "stuck_by", "wait_status")
+    __slots__ = ("_handle", "_services", "box", "is_paused", "leader", "stuck_by", "untold", "wait_status")
 
     def __init__(self, services: Services, handle: str, leader: Leader, box: Box, *, is_paused: bool) -> None:
         self._services = services
@@ -29,6 +29,8 @@ class JobProcesses:
         self.is_paused = is_paused
         # Which of them cannot be ended, in words, as far as known.
         self.stuck_by = ""
+        # Why the leader could not be told to end, in words; empty: it was, or nobody asked.
+        self.untold = ""
 
     def send(self, number: int) -> None:
         """Send a signal to all; a fact reports which it did not reach."""
@@ -40,7 +42,9 @@ class JobProcesses:
         # A stopped process would not handle the signal. A frozen one handles it first when it is thawed.
         self.box.send(signal.SIGCONT)
         self.thaw()
-        self._tell_who_cannot_be_ended(refused)
+        self.untold = not_ours(refused & {self.leader.pid}, "told to end")
+        if not self._tell_who_cannot_be_ended(refused) and self.untold:
+            self._tell_stuck([self.leader.pid], f"{self.untold}; it is killed after the grace time")
 
     def kill(self) -> None:
         """Kill all; a fact reports those of other users."""
@@ -81,10 +85,12 @@ class JobProcesses:
         pids = sorted({*self.box.pids(), self.leader.pid} if self.wait_status is None else self.box.pids())
         self._tell_stuck(pids, outlived_kill(pids, self.box.send(0)))
 
-    def _tell_who_cannot_be_ended(self, refused: set[int]) -> None:
+    def _tell_who_cannot_be_ended(self, refused: set[int]) -> bool:
+        """Report them, and return whether there are any."""
         beyond = self.box.beyond(refused) if refused else set()
         if beyond:
             self._tell_stuck(sorted(beyond), not_ours(beyond, "ended"))
+        return bool(beyond)
 
     def _tell_stuck(self, pids: list[int], why: str) -> None:
         self.stuck_by = why

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from ....schemas.private_parts.light_typing import NamedTuple, Protocol
 from ..containment.processes import may_look_into, read_moved, read_stat
+from ..containment.sending import send
 from ..keeper_line import Died, KeeperLine
 from ..loop import Loop, Timer
 
@@ -80,7 +81,7 @@ class Child:
 
     def kill(self) -> None:
         """Send SIGKILL to it, even if it left its cgroup or session."""
-        _kill(self._pidfd)
+        _kill(self.pid, self._pidfd)
 
     def moved_bytes(self) -> tuple[int, int] | None:
         """Return the bytes that it and those it waited for read from and wrote to disks, before it is reaped; None: not known."""
@@ -190,7 +191,7 @@ class Stranger:
 
     def kill(self) -> None:
         """Send SIGKILL to it, even if it left its cgroup or session."""
-        _kill(self._pidfd)
+        _kill(self.pid, self._pidfd)
 
     def moved_bytes(self) -> None:
         """Return None: its parent may have reaped it."""
@@ -256,9 +257,9 @@ def _is_there(pidfd: int) -> bool:
     return True
 
 
-def _kill(pidfd: int) -> None:
+def _kill(pid: int, pidfd: int) -> None:
     try:
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        send(pid, pidfd, signal.SIGKILL)
     except OSError:
-        # It has ended.
+        # It has ended, or its box reports why it cannot be signalled.
         return

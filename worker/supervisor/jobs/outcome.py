@@ -52,6 +52,8 @@ class Course(NamedTuple):
     moved_bytes: tuple[int, int] | None = None
     # `ended_at_us` on CLOCK_BOOTTIME.
     ended_passed_us: int = 0
+    # Why its leader could not be told to end; empty: it was, or nobody asked.
+    untold: str = ""
 
 
 def compose(course: Course) -> OutcomeFile:
@@ -63,6 +65,7 @@ def compose(course: Course) -> OutcomeFile:
         output_limit_bytes=course.output_limit_bytes if course.reason is Reason.OUTPUT else None,
         memory_limit_bytes=course.memory_limit_bytes if course.reason is Reason.MEMORY else None,
         killed_after_ms=course.killed_after_ms,
+        untold=course.untold,
     )
     read_bytes, written_bytes = course.moved_bytes or (-1, -1)
     sentence = verdict.sentence
@@ -144,12 +147,13 @@ def judge(
     output_limit_bytes: int | None = None,
     memory_limit_bytes: int | None = None,
     killed_after_ms: int | None = None,
+    untold: str = "",
 ) -> Verdict:
     """Return the verdict for a leader's wait status; None if that is not known, for the reason `why_unknown`.
 
     `limit_passed_ms` is the time limit that ended it (0: none), `output_limit_bytes` the output limit that ended it (None: none),
     `memory_limit_bytes` the limit on its memory that ended it (None: none),
-    `killed_after_ms` the grace time after which it was killed.
+    `killed_after_ms` the grace time after which it was killed, `untold` why it could not be told to end before (empty: it was).
     """
     if wait_status is None:
         verdict = Verdict(Kind.LOST, f"how it ended is not known: {why_unknown}")
@@ -158,7 +162,9 @@ def judge(
         core = ", and left a core dump" if os.WCOREDUMP(wait_status) else ""
         verdict = Verdict(Kind.SIGNALED, f"ended by {signal_name(number)}{core}", signal=number)
         if number == SIGKILL and killed_after_ms:
-            verdict.sentence = f"did not end within {seconds(killed_after_ms)} of being told to, and was killed (SIGKILL)"
+            grace = seconds(killed_after_ms)
+            told = f"did not end within {grace} of being told to, and was killed (SIGKILL)"
+            verdict.sentence = f"was killed (SIGKILL) after {grace}; {untold}" if untold else told
     else:
         status = os.WEXITSTATUS(wait_status)
         verdict = Verdict(Kind.EXITED, f"exited with status {status}", exit_status=status)

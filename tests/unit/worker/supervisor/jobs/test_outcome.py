@@ -22,6 +22,7 @@ def test_a_wait_status_is_described_in_words(status: int, kind: str, exit_status
 
 def test_a_job_killed_after_its_grace_says_so() -> None:
     assert judge(9, killed_after_ms=1500).sentence == "did not end within 1.5 s of being told to, and was killed (SIGKILL)"
+    assert judge(9, killed_after_ms=1500, untold="no way").sentence == "was killed (SIGKILL) after 1.5 s; no way"
     assert judge(9, killed_after_ms=0).sentence == "ended by SIGKILL"
     assert judge(15, killed_after_ms=1500).sentence == "ended by SIGTERM"
 
