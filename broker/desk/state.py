@@ -185,7 +185,8 @@ class State:
 
     def wants(self, job: Job) -> Wants:
         """Return what a job takes, with its time limit if that decides on which machine it runs."""
-        wants = self.queue.stock.timed(job.wants, job.spec.time_limit_ms)
+        limit_ms = job.spec.time_limit_ms if job.changed_limit_ms is None else job.changed_limit_ms
+        wants = self.queue.stock.timed(job.wants, limit_ms)
         if not job.refusals:
             return wants
         shuns = tuple(sorted(one.shun for one in job.refusals.values() if one.shun is not None))

@@ -17,7 +17,7 @@ from ...writes.jobs import CapacityChange, Width
 from ..effects import Reply
 from ..inputs import Alter, SetCapacity, SetMachine, SetWidth
 from ..queue.queue import Queue
-from ..state import Accepting
+from ..state import Accepting, State
 from ..turn import Turn
 
 _ENDING = frozenset({Phase.ABORTING, Phase.STOPPING})
@@ -32,7 +32,7 @@ def alter(turn: Turn, asked: Alter) -> None:
     turn.replies.append(Reply(partial(asked.done, None)))
     for job in jobs.values():
         limit_ms = job.changed_limit_ms if job is not None else None
-        if job is not None and (events := _apply(job, asked, turn.state.queue, turn.moment.now_us)):
+        if job is not None and (events := _apply(job, asked, turn.state, turn.moment.now_us)):
             turn.events[job] = events
             turn.altered[job] = asked.proof
             if job.changed_limit_ms != limit_ms:
@@ -92,12 +92,15 @@ def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:
     return Refused(Code.FAILED_PRECONDITION, message, "pause it, or stop it" if asked.held else "", reason=Reason.STARTED)
 
 
-def _apply(job: Job, asked: Alter, queue: Queue, now_us: int) -> list[event_pb2.Event]:
+def _apply(job: Job, asked: Alter, state: State, now_us: int) -> list[event_pb2.Event]:
     """Change a job, and its place in the queue; return the events about it, none if nothing changed."""
     phase = job.latest.phase
-    events = _wait(job, asked, queue, now_us) if phase in WAITING else []
+    events = _wait(job, asked, state.queue, now_us) if phase in WAITING else []
     if asked.time_limit_ms not in (None, job.changed_limit_ms) and phase not in ENDED | _ENDING:
         job.changed_limit_ms = asked.time_limit_ms
+        if phase in WAITING:
+            # It may fit on other machines now: one in an allocation of a cluster ends at some time.
+            state.queue.set_wants(job.key, state.wants(job))
         limit = f"time limit {asked.time_limit_ms / 1000:g} s" if asked.time_limit_ms else "no time limit"
         events.append(event_of(EventKind.CHANGED, job, now_us, f"{limit}, set by {asked.by}"))
     return events

@@ -177,6 +177,20 @@ class Queue:
             self._enter(key, place)
         self._tidy()
 
+    def set_wants(self, key: JobKey, wants: Wants) -> None:
+        """Let a waiting job take something else; it keeps its place."""
+        place = self._places[key]
+        if place.rank is None or place.wants == wants:
+            return
+        if not place.aside:
+            self._leave(place)
+        place.wants = wants
+        # Another tuple, as in `let_in`: the entry in the line of those that take what it took is stale.
+        place.rank = (place.rank[0], place.rank[1])
+        if not place.aside:
+            self._enter(key, place)
+        self._tidy()
+
     def set_width(self, run: RunKey, width: int) -> None:
         """Change how many jobs of a run may run at once; running jobs are not affected."""
         owner = self._owners.get(run.owner)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from broker_house import signed, started
+from broker_house import Wire, WorkerSide, signed, started
 from broker_lab import BrokerLab, joined
 
 from jobwire.broker.desk.inputs import Alter, Stop
 from jobwire.broker.jobs.job import StopOrder
+from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.store.rows.fleet import placements
 from jobwire.keys.identity import generate
 from jobwire.keys.proofs import signature
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey
+
+HOUR_MS = 3_600_000
 
 
 async def test_a_stop_is_what_its_client_has_signed(lab: BrokerLab) -> None:
@@ -80,6 +83,43 @@ async def test_a_time_limit_that_was_set_before_comes_with_the_job_and_not_after
         again.jobs.add(attempt=1, limit=evil)
         assert not (await wire.worker.ask(broker, deliver=again)).deliver.not_accepted
     assert wire.worker.engine.effects == []
+
+
+class PilotWire(Wire):
+    """The link of a worker in an allocation that ends in an hour."""
+
+    def _turn(self, peer: Peer) -> None:
+        self.broker.engine.enlist(peer, left_ms=HOUR_MS)
+
+
+def release(lab: BrokerLab, number: int) -> None:
+    lab.broker.house.desk.take(Alter([lab.name(number).job], False, None, None, "client", b"", lambda _: None))  # noqa: FBT003 -- held
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_time_limit_that_was_set_while_a_job_waits_decides_where_it_fits(lab: BrokerLab, restart: bool) -> None:  # noqa: FBT001 -- a parameter
+    await lab.submit(1, time_limit_ms=2 * HOUR_MS)
+    await lab.submit(2, 3, time_limit_ms=60_000, held=True)
+    pilot = PilotWire(lab.broker, WorkerSide(lab.folder / "pilot", lab.broker.identity.public))
+    lab.wires.append(pilot)
+    pilot.up()
+    await lab.broker.durable()
+    assert pilot.worker.started == []
+    change(lab, 2, limit_ms=2 * HOUR_MS)
+    if restart:
+        await lab.broker.durable()
+        pilot.cut()
+        await lab.broker.restart()
+        pilot.up()
+        await lab.broker.durable()
+    for number in (2, 3):
+        release(lab, number)
+    await lab.broker.durable()
+    assert pilot.worker.started == [lab.name(3)]
+    assert "2h" in lab.broker.waits_for(lab.client, 2), lab.broker.waits_for(lab.client, 2)
+    change(lab, 1, limit_ms=60_000)
+    await lab.broker.durable()
+    assert pilot.worker.started == [lab.name(3), lab.name(1)]
 
 
 @pytest.mark.parametrize("restart", [False, True])

@@ -103,6 +103,13 @@ class QueueAgainstModel(RuleBasedStateMachine):
         job.priority = priority
         self.queue.set_priority(job.key, priority)
 
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data(), wants=st.sampled_from(WANTS))
+    def set_wants(self, data: st.DataObject, wants: Wants) -> None:
+        job = self.waiting[data.draw(st.sampled_from(sorted(self.waiting)))]
+        job.wants = wants
+        self.queue.set_wants(job.key, wants)
+
     @precondition(lambda self: self.widths)
     @rule(data=st.data(), width=st.integers(0, 2))
     def set_width(self, data: st.DataObject, width: int) -> None:
