@@ -27,7 +27,7 @@ def to_connect(text: str) -> str:
     if _names_no_host(host_of(text.strip())):
         raise Refused(
             Code.INVALID_ARGUMENT,
-            f"{text!r} is an address to listen on, which stands for all addresses of a machine, and not one to connect to",
+            f"{text!r} stands for all addresses of a machine: it can be listened on, but not connected to",
             "use the name or an address of that machine: tcp://lab.example.org:7341",
         )
     if found is not None and not found["host"].isascii():

@@ -26,7 +26,7 @@ POINTS = {
     "after-intent-before-start": "the folders of jobs that may start exist, the supervisor has not been told",
     "in-an-upload": "a part of a content is on the disk",
     "after-content-before-name": "a content is complete and on the disk, and does not have its name",
-    "after-name-before-answer": "a content has its name, its sender was not told",
+    "after-name-before-answer": "a content has its name, its sender has not been told",
     "while-files-are-unpacked": "some of what a job brings is in its folder",
     "after-unpack-before-start": "the folder of a job is complete, the job is not started",
     "while-files-are-kept": "some of what was put for a job that waits is kept for it",

@@ -126,7 +126,7 @@ def read_envelope(frame: bytes) -> tuple[request_pb2.Request, request_pb2.Envelo
     if not envelope.request:
         raise Refused(Code.INVALID_ARGUMENT, f"{_without_request(frame)}, so there is nothing to do", _SEND)
     if not request.id:
-        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which is not valid", "number requests from 1")
+        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or the id 0", "number requests from 1")
     return request, envelope
 
 

@@ -122,8 +122,13 @@ def read_order(
         if one.position is None:
             continue
         if len(own) > MOST_CONDITIONS:
-            what = f"the job waits for {len(own)} others one by one, the limit is {MOST_CONDITIONS}"
-            mistakes.add(one.find, ("after",), what, "give them one name without placeholders, and wait for that")
+            what = f"the job has {len(own)} conditions, the limit is {MOST_CONDITIONS}"
+            mistakes.add(
+                one.find,
+                ("after",),
+                what,
+                "give the jobs that it waits for the same name without placeholders, and let it wait for that name",
+            )
         elif twice := _twice(own):
             what = jobs[twice.position].name if twice.position is not None else twice.name
             mistakes.add(one.find, ("after",), f"two conditions are about {what}", "leave one of them out")

@@ -73,7 +73,7 @@ def expand(batch: Batch, workers: Mapping[int, Sequence[str]]) -> Batch:
     for position, own in batch.order.links.items():
         linked = [*_linked(batch, places, own)]
         if len(linked) > MOST_CONDITIONS:
-            what = f"job {batch.jobs[position].name or position + 1} waits for {len(linked)} others one by one, on all of their workers"
+            what = f"job {batch.jobs[position].name or position + 1} has {len(linked)} conditions, counted on all workers"
             raise Refused(Code.INVALID_ARGUMENT, f"{what}; the limit is {MOST_CONDITIONS}", "submit it after them: jobwire wait RUN")
         links.update(dict.fromkeys(places[position], linked))
     layers = [layer for position, layer in enumerate(batch.order.layers) for _ in places[position]]

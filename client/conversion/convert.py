@@ -68,7 +68,7 @@ def convert_text(text: str, origin: Origin, read: Callable[[str], str], form: st
             decode_text(os.fsencode(text))
         except NotText as wrong:
             raise Refused(Code.INVALID_ARGUMENT, f"line {wrong.line}: {wrong.what}", wrong.next_step) from None
-        raise Refused(Code.INVALID_ARGUMENT, f"line {text.count(NEWLINE, 0, at) + 1}: there is a NUL byte, which text cannot have")
+        raise Refused(Code.INVALID_ARGUMENT, f"line {text.count(NEWLINE, 0, at) + 1}: it has a NUL byte, which is not allowed in text")
     remarks = Remarks()
     form = form or guess(text)
     if form == SLURM:

@@ -67,7 +67,7 @@ def _check_file(file: BroughtFile) -> None:
     if not file.path and file.kind is not FileKind.TREE:
         raise _refuse("a file of the job has no path")
     if file.mode & ~0o777:
-        raise _refuse(f"the mode {file.mode:o} of a file has more than permissions")
+        raise _refuse(f"the mode {file.mode:o} of a file has bits other than permissions")
 
 
 def program_of(script: bytes, *, elsewhere: bool, by_shell: bool) -> tuple[bytes, ...]:
@@ -87,7 +87,7 @@ def path_problem(path: bytes) -> str:
     )
     parts = path.split(b"/") if path else []
     inner = (
-        (b".." in parts, "the path leads out with .."),
+        (b".." in parts, "the path leaves the folder with .."),
         (b"" in parts or b"." in parts, "the path has an empty part, or a part ."),
         (max(map(len, parts), default=0) > _LONGEST_NAME, f"a name in the path is longer than {_LONGEST_NAME} bytes"),
     )

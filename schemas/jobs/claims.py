@@ -27,9 +27,9 @@ def check(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], only_one: 
         return
     problem = ""
     if not 0 <= cpus <= MOST_SLOTS:
-        problem = f"no worker has {cpus} cpus: 1 to {MOST_SLOTS}"
+        problem = f"a job can have 1 to {MOST_SLOTS} cpus, not {cpus}"
     elif not 0 <= gpus <= MOST_RESOURCES:
-        problem = f"no worker has {gpus} gpus: 0 to {MOST_RESOURCES}"
+        problem = f"a job can have 0 to {MOST_RESOURCES} gpus, not {gpus}"
     elif len(resources) > MOST_RESOURCES or len(dict(resources)) != len(resources):
         problem = f"a resource is named twice, or there are more than {MOST_RESOURCES}"
     else:
@@ -53,7 +53,7 @@ def digest_parts(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], onl
 def resource_problem(name: str, amount: int) -> str:
     """Return why a resource cannot have this name and amount; empty if it can."""
     if name in _RESERVED:
-        return f"{name!r} is not a resource that is defined: every worker has slots (--cpus), memory (--memory) and gpus (--gpus)"
+        return f"{name!r} cannot be defined as a resource: every worker has slots (--cpus), memory (--memory) and gpus (--gpus)"
     if not _RESOURCE_NAME.fullmatch(name):
         return f"{name[:80]!r} is not the name of a resource: a letter, then letters, digits, '_', '.' and '-', at most 64"
-    return "" if 1 <= amount <= MOST_OF_A_RESOURCE else f"{amount} is not an amount of {name}: 1 to {MOST_OF_A_RESOURCE}"
+    return "" if 1 <= amount <= MOST_OF_A_RESOURCE else f"the amount of {name} must be from 1 to {MOST_OF_A_RESOURCE}, not {amount}"

@@ -69,12 +69,12 @@ def base_of(name: str) -> str:
 def check(after: Sequence[After]) -> None:
     """Raise `Refused(INVALID_ARGUMENT)` unless a job can have these conditions."""
     if len(after) > MOST_CONDITIONS:
-        message = f"the job waits for {len(after)} others one by one, the limit is {MOST_CONDITIONS}"
-        raise Refused(Code.INVALID_ARGUMENT, message, "give them one name, and let it wait for that")
+        message = f"the job has {len(after)} conditions, the limit is {MOST_CONDITIONS}"
+        raise Refused(Code.INVALID_ARGUMENT, message, "give the jobs that it waits for the same name, and let it wait for that name")
     seen: set[tuple[bytes, bytes, str]] = set()
     for one in after:
         if bool(one.job) is bool(one.run) or len(one.job or one.run) != ID_BYTES or (one.name and not one.run):
-            raise Refused(Code.INVALID_ARGUMENT, f"a condition names the job or the run that it is about by an id of {ID_BYTES} bytes")
+            raise Refused(Code.INVALID_ARGUMENT, f"a condition must name either a job or a run, by an id of {ID_BYTES} bytes")
         if one.name and (problem := name_problem(one.name)):
             raise Refused(Code.INVALID_ARGUMENT, problem)
         if one.target in seen:
@@ -97,7 +97,7 @@ def from_wire(message: job_pb2.After) -> After:
     try:
         condition = Condition(message.condition)
     except ValueError:
-        raise Refused(Code.INVALID_ARGUMENT, f"a job waits under a condition, {message.condition}, that does not exist") from None
+        raise Refused(Code.INVALID_ARGUMENT, f"a job has a condition, {message.condition}, that this worker does not know") from None
     return After(condition, message.job, message.run, message.name)
 
 

@@ -43,7 +43,9 @@ class RetryRule:
 def check(retry: RetryRule) -> None:
     """Raise `Refused(INVALID_ARGUMENT)`, with a reason in words, unless this is a valid retry rule."""
     if not 1 <= retry.most <= MOST_RETRIES:
-        raise _refuse(f"a job can be retried 1 to {MOST_RETRIES} times, not {retry.most} times", "leave it out, and it is not retried")
+        raise _refuse(
+            f"a job can be retried 1 to {MOST_RETRIES} times, not {retry.most} times", "leave the retries out if it is not to be retried"
+        )
     if retry.delay_ms > LONGEST_DELAY_MS:
         raise _refuse("the delay before a retry is longer than 1000 days")
     if not (math.isfinite(retry.backoff) and 1 <= retry.backoff <= HIGHEST_BACKOFF):

@@ -92,7 +92,7 @@ def _check_start(start_at_us: int | None, start_in_ms: int | None) -> None:
     if start_at_us is None:
         return
     if start_in_ms is not None:
-        raise _refuse("a job starts at a time or after a time, not both")
+        raise _refuse("a job can start at a time or after a delay, not both")
     if not 0 <= start_at_us <= LATEST_START_US:
         raise _refuse("the time at which the job starts is not between the years 1970 and 9999")
 
@@ -101,29 +101,29 @@ def _check_not_after(spec: JobSpec) -> None:
     if spec.not_after_us is None and spec.not_after_ms is None:
         return
     if spec.not_after_us is not None and spec.not_after_ms is not None:
-        raise _refuse("a job starts not after a time or not after a while, not both")
+        raise _refuse("the latest start of a job can be a time or a delay, not both")
     if spec.not_after_us is not None and not 0 <= spec.not_after_us <= LATEST_START_US:
-        raise _refuse("the time after which the job does not start is not between the years 1970 and 9999")
+        raise _refuse("the latest start of the job is not between the years 1970 and 9999")
     if spec.not_after_ms is not None and not 0 < spec.not_after_ms <= LONGEST_DURATION_MS:
-        raise _refuse("the time after which the job does not start is not from 1 ms to 1000 days")
+        raise _refuse("the delay until the latest start of the job is not from 1 ms to 1000 days")
     never = (spec.start_at_us or 0) > (spec.not_after_us or LATEST_START_US) or (spec.start_in_ms or 0) > (
         spec.not_after_ms or LONGEST_DURATION_MS
     )
     if never:
-        raise _refuse("the job could never start: it is not to start before a time that is later than the one after which it is not to")
+        raise _refuse("the job could never start: its earliest start is after its latest start")
 
 
 def _check_input(spec: JobSpec) -> None:
     if spec.stdin is not None and len(spec.stdin) > LARGEST_STDIN:
         raise _refuse(f"the standard input has {len(spec.stdin)} bytes, the limit is {LARGEST_STDIN}")
     if spec.feed and spec.stdin is not None:
-        raise _refuse("a job has a standard input in its spec, or one that is fed as a stream, not both")
+        raise _refuse("the standard input of a job can be in its spec or a stream, not both")
     if spec.terminal is not None:
         check_size(spec.terminal)
         if spec.stderr_to_stdout:
-            raise _refuse("the output of a job on a terminal is together anyway: leave stderr to stdout out")
+            raise _refuse("a job on a terminal has only one output stream: leave stderr to stdout out")
         if spec.feed or spec.stdin is not None:
-            raise _refuse("the standard input of a job on a terminal is what is typed there, and cannot be given otherwise")
+            raise _refuse("a job on a terminal reads what is typed there; it cannot have another standard input")
 
 
 def _check_retry(spec: JobSpec) -> None:
@@ -134,7 +134,7 @@ def _check_retry(spec: JobSpec) -> None:
         message = "a job whose standard input is a stream cannot be retried: what it has read is not kept for the next attempt"
         raise Refused(Code.INVALID_ARGUMENT, message, "give it a standard input that is part of the job, or none")
     if spec.terminal is not None:
-        message = "a job on a terminal cannot be retried: somebody types there, who would have to type everything again"
+        message = "a job on a terminal cannot be retried: everything would have to be typed again"
         raise Refused(Code.INVALID_ARGUMENT, message, "run it without a terminal")
 
 
@@ -152,7 +152,7 @@ def check_command(argv: tuple[bytes, ...], environment: tuple[tuple[bytes, bytes
             if b"\0" in argument:
                 raise _refuse(f"argument {position} has a NUL byte, which cannot be passed to a Linux program")
             if len(argument) > LONGEST_ARGUMENT:
-                raise _refuse(f"argument {position} has {len(argument)} bytes, Linux takes at most {LONGEST_ARGUMENT} in one")
+                raise _refuse(f"argument {position} has {len(argument)} bytes, but Linux accepts at most {LONGEST_ARGUMENT}")
     total = sum(map(len, argv)) + len(argv) * (1 + _POINTER)
     if environment:
         total += _check_variables(environment)

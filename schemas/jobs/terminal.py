@@ -25,5 +25,5 @@ def check_size(size: TerminalSize) -> None:
     """Raise `Refused(INVALID_ARGUMENT)` unless a terminal can have this size."""
     if not all(1 <= cells <= MOST_CELLS for cells in size):
         raise Refused(
-            Code.INVALID_ARGUMENT, f"a terminal has 1 to {MOST_CELLS} rows and columns, and not {size.rows} rows and {size.columns} columns"
+            Code.INVALID_ARGUMENT, f"a terminal has 1 to {MOST_CELLS} rows and columns, not {size.rows} rows and {size.columns} columns"
         )

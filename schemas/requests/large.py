@@ -82,7 +82,7 @@ def split(envelope: request_pb2.Envelope, most_jobs: int = MOST_JOBS_PER_KEPT_ST
     except (DecodeError, IndexError, TooLarge):
         raise Refused(Code.INVALID_ARGUMENT, "the start cannot be split into its jobs") from None
     if found.request.WhichOneof("verb") != "start":
-        raise Refused(Code.INVALID_ARGUMENT, "the request is signed by a root over jobs, and is no start")
+        raise Refused(Code.INVALID_ARGUMENT, "the request is signed by a root over jobs, but is not a start")
     return found
 
 
@@ -164,7 +164,7 @@ def _take_apart(
         raise _too_large(len(raw))
     request = request_pb2.Request.FromString(b"".join(rest))
     if not request.id:
-        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which is not valid", "number requests from 1")
+        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or the id 0", "number requests from 1")
     return request, envelope, jobs, b"".join(beside)
 
 

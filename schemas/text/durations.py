@@ -61,5 +61,5 @@ def parse_age(said: str) -> int:
 
 def _whole_ms(said: str | float, milliseconds: float) -> int:
     if milliseconds > _LONGEST_SECONDS * 1000:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is too long a time", "nothing waits longer than 1000 days")
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is too long a time", "the limit is 1000 days")
     return int(milliseconds) if milliseconds == int(milliseconds) else int(milliseconds) + 1

@@ -46,7 +46,7 @@ def decode_text(data: bytes) -> str:
         halves = [data[half:4:2] for half in (0, 1)]
         if b"\0\0" in halves and any(half and b"\0" not in half for half in halves):
             raise NotText(1, "this is UTF-16, not UTF-8", _convert("UTF-16LE" if halves[1] == b"\0\0" else "UTF-16BE"))
-        raise NotText(_line(data, at), "there is a NUL byte, which text cannot have")
+        raise NotText(_line(data, at), "it has a NUL byte, which is not allowed in text")
     try:
         return data.decode()
     except UnicodeDecodeError as error:

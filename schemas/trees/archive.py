@@ -151,7 +151,7 @@ def _entry(block: bytes, flag: bytes, size: int, records: dict[bytes, bytes]) ->
     if flag == _LINK:
         target = records.get(b"linkpath") or _text(block[157:257])
         if not target or b"\0" in target or len(target) > LONGEST_PATH:
-            raise _damaged(f"the link {path.decode(errors='replace')!r} leads nowhere")
+            raise _damaged(f"the link {path.decode(errors='replace')!r} has no valid target")
         return Entry(path, Kind.LINK, 0, 0, target)
     if flag == _FIFO:
         return Entry(path, Kind.OTHER)

@@ -136,15 +136,15 @@ def _check_replaces(path: bytes, found: int | None, *, is_folder: bool) -> None:
         return
     if is_folder:
         raise _no_folder(path, found)
-    message = f"{_shown(path)} is a folder in the folder of the job, and a file does not replace it"
+    message = f"{_shown(path)} is a folder in the folder of the job, and cannot be replaced by a file"
     raise Refused(Code.FAILED_PRECONDITION, message, f"to put the file into it, write {_shown(path)}/")
 
 
 def _no_folder(path: bytes, found: int) -> Refused:
     if stat.S_ISLNK(found):
         message = f"{_shown(path)} is a symbolic link in the folder of the job; links are not followed"
-        return Refused(Code.FAILED_PRECONDITION, message, "name the folder that it leads to")
-    message = f"{_shown(path)} in the folder of the job is no folder, and a folder does not replace it"
+        return Refused(Code.FAILED_PRECONDITION, message, "name the folder that it points to")
+    message = f"{_shown(path)} in the folder of the job is not a folder, and cannot be replaced by one"
     return Refused(Code.FAILED_PRECONDITION, message, "write another name: FILE:PATH")
 
 

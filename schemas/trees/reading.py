@@ -237,7 +237,9 @@ def _demand_empty(fd: int, said: str) -> None:
     """Check that a file of size 0 is empty. Those of proc(5) are not: their content is made when they are read, and would be left out."""
     with suppress(OSError):
         if os.pread(fd, 1, 0):
-            raise Refused(Code.INVALID_ARGUMENT, f"{said} has content and no size, as the kernel's own files", "copy it, and send the copy")
+            raise Refused(
+                Code.INVALID_ARGUMENT, f"{said} has content but a size of 0, like the kernel's files in /proc", "copy it, and send the copy"
+            )
 
 
 def _marks(status: os.stat_result) -> tuple[int, ...]:

@@ -94,18 +94,18 @@ def shortage(wants: Wants, capacity: Capacity) -> str:
     if wants is PLAIN:
         return ""
     if wants.slots > capacity.slots:
-        return f"it takes {amount_text(SLOTS, wants.slots)}, and there {'is' if capacity.slots == 1 else 'are'} {capacity.slots}"
+        return f"it takes {amount_text(SLOTS, wants.slots)}, but there {'is' if capacity.slots == 1 else 'are'} {capacity.slots}"
     totals = capacity.totals()
     for name, amount in wants.others:
         if name not in totals:
             known = ", ".join(sorted(dict(capacity.resources))) or "none"
-            return f"it takes {amount_text(name, amount)}, which is no resource of this worker (defined here: {known})"
+            return f"it takes {amount_text(name, amount)}, which this worker does not have (defined here: {known})"
         if amount > totals[name]:
             total = totals[name]
             there = f"the worker has {format_size(total)}" if name == MEMORY else f"there {'is' if total == 1 else 'are'} {total or 'none'}"
-            return f"it takes {amount_text(name, amount)}, and {there}"
+            return f"it takes {amount_text(name, amount)}, but {there}"
     if wants.where is not ANYWHERE and not holds(wants.where, capacity.labels):
-        return f"it asks for a worker with {in_words(wants.where)}, and this one has: {labels_text(capacity.labels) or 'no labels'}"
+        return f"it asks for a worker with {in_words(wants.where)}, but this one has: {labels_text(capacity.labels) or 'no labels'}"
     return ""
 
 
@@ -121,9 +121,9 @@ def amount_text(name: str, amount: int) -> str:
 def capacity_problem(capacity: Capacity) -> str:
     """Return what is wrong with a capacity; empty if it is valid."""
     if not 1 <= capacity.slots <= MOST_SLOTS:
-        return f"{capacity.slots} is not a number of slots: 1 to {MOST_SLOTS}"
+        return f"a worker has 1 to {MOST_SLOTS} slots, not {capacity.slots}"
     if not 0 <= capacity.memory_bytes <= MOST_MEMORY_BYTES:
-        return "so much memory cannot be"
+        return "no machine has so much memory"
     if len(set(capacity.gpus)) != len(capacity.gpus):
         return "the same GPU is named twice"
     bad = next((one for one in capacity.gpus if not _GPU_ID.fullmatch(one)), None)

@@ -115,7 +115,7 @@ def label_value(name: str) -> str:
 def label_problem(name: str, value: str) -> str:
     """Return why an operator cannot give this label to a worker; empty: that is possible."""
     if name in OWN:
-        return f"a worker tells {name} by itself: it cannot be set"
+        return f"the label {name} comes from the worker itself and cannot be set"
     if not _NAME.fullmatch(name):
         return f"{name[:80]!r} is not the name of a label of a worker: {_HOW_NAMES}"
     return f"{value[:130]!r} is not a value of the label {name}: {_HOW_VALUES}" if value and not _VALUE.fullmatch(value) else ""

@@ -198,7 +198,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_is(home: Home) -> None:
         ("nope", b"'nope' cannot be read: No such file or directory"),
         ("pipe", b"pipe is neither a file nor a folder"),
         ("folder", b"folder/pipe is neither a file nor a folder nor a symbolic link"),
-        (f"{__file__}:../x", b"the path leads out with .."),
+        (f"{__file__}:../x", b"the path leaves the folder with .."),
         (f"{__file__}:/x", b"the path is absolute"),
     ):
         refused = home.jobwire("run", "--put", said, "--", "true", status=2)

@@ -99,12 +99,12 @@ def test_files_replace_files_and_links_but_no_folder_and_links_are_not_followed(
 
     home.jobwire("put", job, "file:alias", "file:p", "file:f", "file:d/")
     for said, why in (
-        ("file:d", b"d is a folder in the folder of the job, and a file does not replace it; to put the file into it, write d/"),
-        ("tree:f", b"f in the folder of the job is no folder, and a folder does not replace it"),
+        ("file:d", b"d is a folder in the folder of the job, and cannot be replaced by a file; to put the file into it, write d/"),
+        ("tree:f", b"f in the folder of the job is not a folder, and cannot be replaced by one"),
         ("tree:away", b"away is a symbolic link in the folder of the job; links are not followed"),
         ("file:away/file", b"away is a symbolic link"),
-        ("file:f/g", b"f in the folder of the job is no folder"),
-        ("tree:d", b"d/e is a folder in the folder of the job, and a file does not replace it"),
+        ("file:f/g", b"f in the folder of the job is not a folder"),
+        ("tree:d", b"d/e is a folder in the folder of the job, and cannot be replaced by a file"),
     ):
         refused = home.jobwire("put", job, said, status=1)
         assert why in refused.stderr, refused.stderr

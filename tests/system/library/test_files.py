@@ -82,7 +82,7 @@ def test_what_is_wrong_is_told_before_anything_is_sent(client: Client) -> None:
         ({"put": 5}, TypeError, "not iterable"),
         ({"put": [5]}, TypeError, r"put\[0\] must be text, bytes or a path, not int"),
         ({"put": [("file", "a", "b")]}, TypeError, "a pair of paths, not 3 things"),
-        ({"put": [("file", "../a")]}, Refused, "leads out"),
+        ({"put": [("file", "../a")]}, Refused, "leaves the folder"),
         ({"put": [("file", "")]}, Refused, "is empty"),
         ({"put": "missing"}, Refused, "'missing' cannot be read: No such file"),
         ({"get": "/a"}, Refused, "absolute"),

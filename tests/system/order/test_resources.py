@@ -54,7 +54,7 @@ def test_slots_are_changed_while_jobs_run_and_stay_so_after_a_restart(worker: Wo
             client.submit(["true"], cpus=2)
         assert (refused.value.code, refused.value.message) == (
             Code.FAILED_PRECONDITION,
-            "the job can never start here: it takes 2 slots, and there is 1",
+            "the job can never start here: it takes 2 slots, but there is 1",
         )
         worker.kill()
         worker.start()

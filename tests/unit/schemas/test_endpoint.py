@@ -115,7 +115,7 @@ def test_any_text_is_an_endpoint_to_connect_to_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "::", "*", "0", "0x0", "0.0", "[::ffff:0.0.0.0]", "[0:0:0:0:0:0:0:0]", "[::%eth0]"])
 def test_where_a_daemon_listens_is_not_where_it_is_reached(host: str) -> None:
-    with pytest.raises(Refused, match=r"is an address to listen on, .* name or an address of that machine"):
+    with pytest.raises(Refused, match=r"listened on, but not connected to; .* name or an address of that machine"):
         to_connect(f"tcp://{host}:7341")
 
 

@@ -142,7 +142,7 @@ GOOD = f'[contexts.lab]\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n'
         (GOOD.replace('"lab:1"', "1"), "line 2, key 'contexts.lab.endpoint': it is not text"),
         (GOOD.replace("key =", "# ="), "line 1, key 'contexts.lab': there is no 'key'"),
         (GOOD + "identity = '~nobody-here/i'\n", "line 4, key 'contexts.lab.identity': it names the home of a user who does not exist"),
-        (f"current = 'lab'\n{GOOD}# \0\n", "line 5: there is a NUL byte"),
+        (f"current = 'lab'\n{GOOD}# \0\n", "line 5: it has a NUL byte"),
         ("current = 'shed'\n" + GOOD, "line 1, key 'current': there is no context 'shed'"),
         ("current = 1\n" + GOOD, "line 1, key 'current'"),
         ("current = 2024-01-01\n" + GOOD, "line 1, key 'current': it is not text"),

@@ -106,7 +106,7 @@ def test_nothing_is_refused(form: str) -> None:
     [
         ("#!/bin/sh\n#SBATCH -n 1\n".encode("utf-16"), "line 1: this is UTF-16"),
         ("parallel echo ::: a b\n".encode("utf-16-le"), "line 1: this is UTF-16"),
-        (b"echo a\necho b\0\n", "line 2: there is a NUL byte"),
+        (b"echo a\necho b\0\n", "line 2: it has a NUL byte"),
     ],
 )
 def test_what_is_no_text_is_refused_by_its_kind(content: bytes, what: str) -> None:

@@ -228,7 +228,7 @@ def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
         ("large", "large has more than"),
         ("latin", "line 2: this is not UTF-8: byte 0xe9"),
         ("utf16", "line 1: this is UTF-16, not UTF-8"),
-        ("nul", "line 2: there is a NUL byte"),
+        ("nul", "line 2: it has a NUL byte"),
         (".", "is a folder, not a file"),
     ):
         with pytest.raises(Refused, match=words):

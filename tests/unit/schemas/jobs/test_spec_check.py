@@ -15,7 +15,7 @@ GOOD = JobSpec(argv=(b"true",))
         (JobSpec(()), "no program"),
         (JobSpec((b"",)), "no program"),
         (JobSpec((b"a", b"b\0c")), "argument 1 has a NUL byte"),
-        (JobSpec((b"a", b"x" * (LONGEST_ARGUMENT + 1))), "Linux takes at most"),
+        (JobSpec((b"a", b"x" * (LONGEST_ARGUMENT + 1))), "Linux accepts at most"),
         (JobSpec((b"a", *(b"x" * 1000 for _ in range(LARGEST_ARGUMENTS // 1000)))), "the limit is"),
         (JobSpec((b"a",), ((b"A=B", b""),)), "environment variable"),
         (JobSpec((b"a",), ((b"", b"x"),)), "empty name"),

@@ -30,11 +30,11 @@ def test_a_job_that_asks_for_nothing_takes_one_slot() -> None:
     [
         (PLAIN, ""),
         (Wants(4, (("gpus", 2), ("license", 2), ("memory", 8 << 30))), ""),
-        (Wants(5), "it takes 5 slots, and there are 4"),
-        (Wants(1, (("gpus", 3),)), "it takes 3 gpus, and there are 2"),
-        (Wants(1, (("memory", 9 << 30),)), "it takes 9 GiB of memory, and the worker has 8 GiB"),
-        (Wants(1, (("license", 3),)), "it takes 3 of license, and there are 2"),
-        (Wants(1, (("lic", 1),)), "it takes 1 of lic, which is no resource of this worker (defined here: license)"),
+        (Wants(5), "it takes 5 slots, but there are 4"),
+        (Wants(1, (("gpus", 3),)), "it takes 3 gpus, but there are 2"),
+        (Wants(1, (("memory", 9 << 30),)), "it takes 9 GiB of memory, but the worker has 8 GiB"),
+        (Wants(1, (("license", 3),)), "it takes 3 of license, but there are 2"),
+        (Wants(1, (("lic", 1),)), "it takes 1 of lic, which this worker does not have (defined here: license)"),
     ],
 )
 def test_what_can_never_fit_is_said_with_what_there_is(wants: Wants, why: str) -> None:
@@ -42,8 +42,8 @@ def test_what_can_never_fit_is_said_with_what_there_is(wants: Wants, why: str) -
 
 
 def test_without_gpus_there_are_none_and_one_slot_is_one() -> None:
-    assert shortage(Wants(2), Capacity(1)) == "it takes 2 slots, and there is 1"
-    assert shortage(Wants(1, (("gpus", 1),)), Capacity(4)) == "it takes 1 gpu, and there are none"
+    assert shortage(Wants(2), Capacity(1)) == "it takes 2 slots, but there is 1"
+    assert shortage(Wants(1, (("gpus", 1),)), Capacity(4)) == "it takes 1 gpu, but there are none"
 
 
 def test_settings_count_more_than_what_the_worker_was_started_with_and_are_read_as_written() -> None:

@@ -82,7 +82,7 @@ def test_a_spec_keeps_what_it_asks_for_on_the_wire_and_in_its_digest() -> None:
 def test_what_a_worker_alone_does_not_have_is_said_with_its_own_labels() -> None:
     wants = wants_of(JobSpec(argv=(b"x",), on=("gpu=h100",), not_on=("lab",)))
     why = shortage(wants, Capacity(1, labels=LABELS))
-    assert why == "it asks for a worker with gpu=h100, not lab, and this one has: arch=x86_64 gpu=a100 host=lab3 lab"
+    assert why == "it asks for a worker with gpu=h100, not lab, but this one has: arch=x86_64 gpu=a100 host=lab3 lab"
 
 
 def test_labels_are_set_changed_and_removed_and_kept_as_settings() -> None:

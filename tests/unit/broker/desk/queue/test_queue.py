@@ -275,7 +275,7 @@ def test_what_cannot_fit_any_more_waits_and_holds_up_nobody() -> None:
         queue.add(key(number), None)
         assert queue.take() == [key(number)]
         queue.release(key(number))
-    assert queue.why_waiting(key(0)) == "it takes 3 slots, and there are 2: it can start when there is more"
+    assert queue.why_waiting(key(0)) == "it takes 3 slots, but there are 2: it can start when there is more"
     queue.set_capacity(Capacity(3))
     assert queue.take() == [key(0)]
 

@@ -52,7 +52,7 @@ def test_room_on_two_machines_is_no_room_for_one_job() -> None:
     fleet = stock(Capacity(2), Capacity(2))
     assert fleet.free_slots == 4
     assert not fleet.fits(Wants(3))
-    assert fleet.never_fits(Wants(3)) == "no worker has so much: it takes 3 slots, and there are 2"
+    assert fleet.never_fits(Wants(3)) == "no worker has so much: it takes 3 slots, but there are 2"
     assert not fleet.never_fits(Wants(2))
 
 
@@ -166,7 +166,7 @@ def test_labels_that_no_worker_has_are_waited_for_and_named() -> None:
     assert fleet.why_nowhere(Wants(where=Where(not_on=("host",)))) == "no worker is without the label host; workers: w0, w1"
     assert fleet.why_nowhere(on("gpu", slots=2)) == ""
     fleet.set_machine(b"\1", "w1", Capacity(4), ready=True)
-    assert fleet.why_nowhere(on("gpu", slots=3)) == "no worker with gpu has so much: it takes 3 slots, and there are 2"
+    assert fleet.why_nowhere(on("gpu", slots=3)) == "no worker with gpu has so much: it takes 3 slots, but there are 2"
     fleet.set_machine(b"\0", "w0", None, ready=False)
     assert fleet.why_nowhere(on("gpu")) == "what it may run on gets no jobs now: w0 can take no jobs now"
 

@@ -117,7 +117,7 @@ async def test_contents_of_others_do_not_count_but_those_of_a_job_that_runs_agai
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"path": b"../a"}, "leads out"),
+        ({"path": b"../a"}, "leaves the folder"),
         ({"path": b"/a"}, "absolute"),
         ({"path": b"a//b"}, "empty part"),
         ({"path": b"a\0"}, "NUL"),
@@ -125,7 +125,7 @@ async def test_contents_of_others_do_not_count_but_those_of_a_job_that_runs_agai
         ({"path": b"n" * 300}, "longer than 255"),
         ({"digest": b"short"}, "32 bytes"),
         ({"kind": 7}, "does not know"),
-        ({"mode": 0o4755}, "more than permissions"),
+        ({"mode": 0o4755}, "bits other than permissions"),
     ],
 )
 async def test_a_file_that_cannot_be_is_refused(house: House, change: dict[str, object], why: str) -> None:
@@ -145,7 +145,7 @@ async def test_two_files_in_one_place_and_outputs_elsewhere_are_refused(house: H
     assert "two files" in refused.message
     refused = await Sender(house).start(1, outputs=(b"../x",))
     assert refused is not None
-    assert "leads out" in refused.message
+    assert "leaves the folder" in refused.message
 
 
 async def test_a_content_that_is_there_is_not_sent_again(house: House) -> None:
@@ -195,7 +195,7 @@ async def test_what_cannot_be_fetched_is_refused_before_anything_is_read(house: 
     assert plain is not None
     assert "no folder of its own" in plain.message
     assert out is not None
-    assert "leads out" in out.message
+    assert "leaves the folder" in out.message
     assert middle is not None
     assert "no validator" in middle.message
     stranger = Sender(house, Member("other", STRANGER, "submitter")).fetch(key(2))
@@ -236,7 +236,7 @@ async def test_what_cannot_be_placed_is_refused_before_anything_is_touched(house
     full = Refused(Code.RESOURCE_EXHAUSTED, "the disk is full", reason=Reason.DISK_FULL)
     for refused, said in (
         (sender.place(key(1), FILE), "no folder of its own"),
-        (sender.place(key(2), out), "leads out"),
+        (sender.place(key(2), out), "leaves the folder"),
         (sender.place(key(2), FILE, FILE), "two files"),
         (sender.place(key(2), job_pb2.JobFile(path=b"a", size=1, kind=job_pb2.FILE_KIND_FILE)), "32 bytes"),
         (sender.place(key(2), FILE, shortage=full), "disk is full"),

@@ -67,7 +67,7 @@ def test_lines_of_a_pipe_that_is_non_blocking_are_waited_for(tmp_path: Path) -> 
     [
         ("list\n".encode("utf-16"), "line 1: this is UTF-16"),
         ("list\n".encode("utf-16-be"), "line 1: this is UTF-16"),
-        (b"list\nrun a\0b\n", "line 2: there is a NUL byte"),
+        (b"list\nrun a\0b\n", "line 2: it has a NUL byte"),
     ],
 )
 def test_what_is_no_text_is_refused_by_its_kind(content: bytes, what: str) -> None:
