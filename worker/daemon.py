@@ -225,7 +225,7 @@ async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngin
         if listen.startswith(f"{ANY_LOOPBACK}:"):
             return await _open_at(settings, identity, engine, host, desks, listen, event_listen)
     except CannotListen as refused:
-        _log.info("the ports of the last run are taken: %s", refused)
+        _log.info("the ports of the last run are in use: %s", refused)
     return await _open_at(settings, identity, engine, host, desks, settings.listen or f"{ANY_LOOPBACK}:*", settings.event_listen)
 
 
@@ -274,7 +274,7 @@ def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon, pilot: P
 def _stay_or_leave(settings: WorkerSettings, daemon: Daemon | None, line: Line | None) -> None:
     """Close the link to a broker that is no longer on the roster."""
     if daemon is not None and line is not None and not _is_relay(settings, daemon):
-        _log.info("left the broker at %s, which is on the roster no more", settings.join)
+        _log.info("left the broker at %s, which is no longer on the roster", settings.join)
         line.close()
 
 

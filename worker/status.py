@@ -54,11 +54,11 @@ def lines(found: dict[str, Any], shortage: Refused | None) -> Iterator[str]:
     # Missing in the description of an earlier version.
     memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
     suspended = {name: running_worker.is_suspended(found, found[name]) for name in ("pid", "supervisor_pid")}
-    stands_still = f"suspended, so that no job starts or stops until: kill -CONT {found['supervisor_pid']}"
+    stands_still = f"suspended, so no job starts or stops; resume it with: kill -CONT {found['supervisor_pid']}"
     keeper = f"keeper pid {pid}" if (pid := found["keeper_pid"]) else "keeper killed: another one starts when no job is running"
     lines = {
         "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
-        "suspended": f"the worker answers nobody until: kill -CONT {found['pid']}" if suspended["pid"] else "",
+        "suspended": f"the worker does not respond; resume it with: kill -CONT {found['pid']}" if suspended["pid"] else "",
         "new jobs": f"are refused: {shortage}" if shortage is not None else "",
         "endpoint": found["endpoint"],
         "events": found["event_endpoint"],

@@ -128,7 +128,9 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         return
     lines = {
         "broker": f"running, pid {found['pid']}, jobwire {found['version']}",
-        "suspended": f"it answers nobody until: kill -CONT {found['pid']}" if running_worker.is_suspended(found, found["pid"]) else "",
+        "suspended": f"it does not respond; resume it with: kill -CONT {found['pid']}"
+        if running_worker.is_suspended(found, found["pid"])
+        else "",
         "new jobs": f"are refused: {shortage}" if shortage is not None else "",
         "endpoint": found["endpoint"],
         "events": found["event_endpoint"],

@@ -251,9 +251,9 @@ def _append(path: Path, data: bytes) -> None:
 def _finish(part: Path, path: Path, ends: Ends) -> str:
     for stream, size, root in (("stdout", ends.stdout, ends.stdout_root), ("stderr", ends.stderr, ends.stderr_root)):
         if (found := _size(part / stream)) != size:
-            return f"{stream} has {found} bytes, and not {size}"
+            return f"{stream} has {found} bytes, not {size}"
         if size and root and _root_of(part / stream, size) != root:
-            return f"{stream} is not what its worker has signed"
+            return f"{stream} does not match what its worker signed"
         if size:
             _sync(part / stream)
     _sync(part)

@@ -113,15 +113,15 @@ class LocalDepot:
             except OSError as error:
                 if not self._goes_on():
                     return
-                _log.warning("the folder of a job that is not known cannot be removed: %s: %s", key.id.hex(), error.strerror)
+                _log.warning("the folder of an unknown job cannot be removed: %s: %s", key.id.hex(), error.strerror)
 
 
 def _tell_removed(count: int) -> None:
-    _log.info("removed %d contents that no job refers to", count)
+    _log.info("removed %d files that no job uses", count)
 
 
 def _attempt(read: Callable[[], bytes]) -> bytes | Refused:
     try:
         return read()
     except OSError as error:
-        return Refused(Code.NOT_FOUND, f"the content of a file is not there any more: {error.strerror}", "send it again")
+        return Refused(Code.NOT_FOUND, f"the content of a file no longer exists: {error.strerror}", "send it again")

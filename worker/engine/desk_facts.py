@@ -36,7 +36,7 @@ WRITES_DELAYED = "its output waits until its log can be written: the worker's di
 def start_delayed(logs: str) -> str:
     """Return why a start waits for the disk of the log folders: it has no free space, or no free inodes."""
     if no_files_left(Path(logs)):
-        return "the disk of its logs can hold no more files (inodes): remove some; df -i shows how many there are"
+        return "the disk of its logs has no free inodes: remove some files; df -i shows how many there are"
     return "the disk of its logs is full or read-only"
 
 
@@ -57,7 +57,7 @@ _SAID = ("exit_status", "signal", "sentence", "stdout_bytes", "stderr_bytes")
 # Missing if an earlier version wrote it.
 _SAID_LATELY = ("stdout_problem", "stderr_problem", "stdin_problem")
 
-_UNSEEN = "its end was not seen, and there is neither a process nor an outcome"
+_UNSEEN = "how it ended is not known: there is neither a process nor an outcome"
 _RESTARTED = "how it ended is not known: the machine was restarted while it ran"
 _UNKNOWN = "the machine was restarted when it was about to start, so whether it ran is not known"
 _WAS_UNREAD = "whether it ran is not known: a log folder could not be read for a while"

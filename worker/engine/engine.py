@@ -158,7 +158,7 @@ class LocalEngine:
         hello = self.supervisor.hello
         refused = [] if hello.can_start_all else [launch for launch in launches if not hello.can_start(launch.spec)]
         if refused:
-            why = "the supervisor on this worker's machine is older and cannot start such a job: it is replaced when no job is running"
+            why = "the worker's supervisor is of an older version and cannot start such a job; it is replaced when no job is running"
             self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in refused])
         startable = [launch for launch in launches if launch not in refused] if refused else launches
         self._job_keys.note(startable)

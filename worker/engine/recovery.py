@@ -67,7 +67,7 @@ class Recovery:
         if not self._rebooted:
             # Nobody watches it, but it is not lost.
             running = {one.key for one in unknown if may_be_running(one)}
-            unread += [(one, f"process {one.pid} is running, and its log folder is damaged") for one in unknown if one.key in running]
+            unread += [(one, f"process {one.pid} is running, but its log folder is damaged") for one in unknown if one.key in running]
             unknown = [one for one in unknown if one.key not in running]
         self._unread.drop(one.key for one in [*facts, *unknown])
         # If the line breaks later, the machine was not restarted.

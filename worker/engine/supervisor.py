@@ -180,7 +180,7 @@ class Supervisor:
         """Make supervisor and keeper execute the installed version, and close the line. Return why they cannot; empty if they do."""
         if not self.hello.handover or self._link is None:
             if self.hello.keeper_pid:
-                return "supervisor and keeper cannot hand over, and are not replaced until the worker is stopped while no job runs"
+                return "supervisor and keeper cannot hand over; they are replaced only when the worker is stopped while no job runs"
             return "the keeper was killed, so the supervisor is not replaced until no job is running"
         if not await self._told_to_exit(ToSupervisor.RELOAD, _RELOAD_SECONDS):
             return f"supervisor and keeper were not replaced: the supervisor did not exit within {_RELOAD_SECONDS} s"
@@ -222,7 +222,7 @@ class Supervisor:
             if not self._exit.done():
                 self._exit.set_result(None)
             return
-        _log.warning("the line to the supervisor broke: %s", why)
+        _log.warning("lost the connection to the supervisor: %s", why)
         self._reconnecting = self._loop.create_task(self._reconnect())
 
     def _stop_reconnecting(self) -> None:

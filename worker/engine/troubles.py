@@ -10,12 +10,10 @@ from ...keys.members.rights import Right
 from ...schemas.workers.warning_subjects import Subject
 from .supervisor import Hello
 
-_WITHOUT_CGROUPS = (
-    "by session and mark only, as there is no cgroup v2 that it may write to: a job that drops both on purpose can escape stop"
-)
+_WITHOUT_CGROUPS = "by session and mark only, because it has no writable cgroup v2: a job that drops both on purpose can escape stop"
 _BY_SESSION = (
-    "by session only, as there is no cgroup v2 that it may write to, and the hard limit RLIMIT_RTTIME leaves no mark:"
-    " what makes a session of its own (setsid) escapes stop"
+    "by session only, because it has no writable cgroup v2, and the hard limit RLIMIT_RTTIME prevents marks:"
+    " a process that creates its own session (setsid) escapes stop"
 )
 
 
@@ -25,17 +23,18 @@ def find(hello: Hello, surroundings: Sequence[str], *, answers: bool, state: Cal
     `state` returns that of a process, a letter of proc_pid_stat(5).
     """
     if not answers:
-        yield Trouble(Subject.SUPERVISOR, "it does not answer, so that nothing starts until it or another one does: see supervisor.log")
+        yield Trouble(Subject.SUPERVISOR, "it does not respond, so no job starts until it or another one does: see supervisor.log")
     elif state(hello.pid) in SUSPENDED:
-        yield Trouble(Subject.SUPERVISOR, f"it is suspended, so that no job starts or stops until: kill -CONT {hello.pid}")
+        yield Trouble(Subject.SUPERVISOR, f"it is suspended, so no job starts or stops; resume it with: kill -CONT {hello.pid}")
     elif not hello.keeper_pid:
         yield Trouble(
             Subject.KEEPER,
-            "it was killed: another one starts when no job is running, and if the supervisor is killed before, jobs can be lost",
+            "it was killed: another one starts when no job is running; if the supervisor is killed before that, jobs can be lost",
         )
     elif state(hello.keeper_pid) in SUSPENDED:
         yield Trouble(
-            Subject.KEEPER, f"it is suspended, and if the supervisor is killed, no other one starts until: kill -CONT {hello.keeper_pid}"
+            Subject.KEEPER,
+            f"it is suspended; if the supervisor is killed, no other one starts; resume it with: kill -CONT {hello.keeper_pid}",
         )
     if not hello.cgroups:
         # Everybody's jobs are concerned.

@@ -53,7 +53,7 @@ def read_resources(said: Sequence[str]) -> dict[str, int]:
             raise Refused(Code.INVALID_ARGUMENT, f"the resource {name} is named twice")
         found[name] = amount
     if len(found) > MOST_RESOURCES:
-        raise Refused(Code.INVALID_ARGUMENT, f"a worker has at most {MOST_RESOURCES} resources, and {len(found)} are named")
+        raise Refused(Code.INVALID_ARGUMENT, f"a worker has at most {MOST_RESOURCES} resources, not {len(found)}")
     return found
 
 
@@ -69,8 +69,8 @@ def read_labels(said: Sequence[str]) -> dict[str, str]:
             raise Refused(Code.INVALID_ARGUMENT, f"the label {name} is given twice", "a label has one value")
         found[name] = value
     if len(found) > MOST_LABELS - len(OWN):
-        most = f"a worker has at most {MOST_LABELS} labels, {len(OWN)} of which it tells by itself"
-        raise Refused(Code.INVALID_ARGUMENT, f"{most}; {len(found)} are named")
+        most = f"a worker has at most {MOST_LABELS} labels, {len(OWN)} of which it sets itself"
+        raise Refused(Code.INVALID_ARGUMENT, f"{most}; {len(found)} were given")
     return found
 
 

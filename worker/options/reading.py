@@ -27,7 +27,7 @@ def read_endpoints(listen: str, events: str) -> tuple[str, str]:
     requests = read_option(to_listen, listen, "--listen") if listen else ""
     published = read_option(to_listen, events, "--events") if events else ""
     if is_taken_by(requests, published):
-        raise typer.BadParameter(f"{listen} is where requests are taken; choose another port for events", param_hint="--events")
+        raise typer.BadParameter(f"{listen} is used for requests; choose another port for events", param_hint="--events")
     if not events and not has_next_port(listen):
-        raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
+        raise typer.BadParameter(f"there is no port after that of {listen}; choose a port for events", param_hint="--events")
     return requests, published

@@ -27,7 +27,7 @@ _LIMITS = {
     "Max locked memory": ("MEMLOCK", "byte(s) of locked memory", 64 * 1024),
     "Max pending signals": ("SIGPENDING", "pending signal(s)", 1024),
     "Max msgqueue size": ("MSGQUEUE", "byte(s) in message queues", 819_200),
-    "Max realtime timeout": ("RTTIME", "microsecond(s) of realtime, and jobs without a mark", math.inf),
+    "Max realtime timeout": ("RTTIME", "microsecond(s) of realtime, so jobs have no mark", math.inf),
 }
 _POLICIES = {os.SCHED_BATCH: "SCHED_BATCH", os.SCHED_IDLE: "SCHED_IDLE", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
 _MORE_THAN_ONE = re.compile(r"\((\w+)\)")

@@ -30,8 +30,8 @@ def invite(found: Mapping[str, Any], wanted: Token, name: str, valid_ms: int) ->
     Raises Refused.
     """
     if not found.get("pairs"):
-        message = f"the {found.get('kind', 'worker')} that is running is of an older version and knows no tokens"
-        raise Refused(Code.FAILED_PRECONDITION, message, "start it again, or jobwire worker reload; its jobs continue")
+        message = f"the {found.get('kind', 'worker')} that is running is of an older version, which does not support tokens"
+        raise Refused(Code.FAILED_PRECONDITION, message, "start it again, or run jobwire worker reload; its jobs continue")
     endpoint = to_connect(wanted.endpoint) if wanted.endpoint else where_reachable(str(found["endpoint"]))
     made = replace(wanted, endpoint=endpoint, daemon=parse_public(str(found["key"])), seed=os.urandom(KEY_BYTES), called=_called())
     now_us = wall_us()
@@ -88,4 +88,4 @@ def parse_valid(text: str) -> int:
     valid_ms = parse_duration(text)
     if 1000 <= valid_ms <= _LONGEST_MS:  # noqa: PLR2004 -- a second
         return valid_ms
-    raise Refused(Code.INVALID_ARGUMENT, "a token is valid for a second at least, and for 7 days at most", "write it like 10m, 2h")
+    raise Refused(Code.INVALID_ARGUMENT, "a token can be valid for 1 second to 7 days", "write it like 10m, 2h")

@@ -61,7 +61,7 @@ def remembered(state: Path) -> Broker | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, Refused):
-        message = f"{path} cannot be read, which says which broker this worker has joined"
+        message = f"{path}, which says which broker this worker has joined, cannot be read"
         raise Refused(Code.FAILED_PRECONDITION, message, "remove it, and join again") from None
 
 
@@ -70,7 +70,7 @@ def join_with(token: Token, state: Path, roster: Path, vouch: str, *, as_root: b
     from ...client.sockets.pairing import pair  # noqa: PLC0415 -- a worker that has joined needs it no more
 
     if not token.is_for_machine:
-        message = f"this token is for a person, with the role {token.role}, and not for a machine"
+        message = f"this token is for a personwith the role {token.role}, not for a machine"
         raise Refused(Code.FAILED_PRECONDITION, message, "use it with: jobwire join -; for a machine: jobwire broker invite")
     if running(state) is not None:
         message = f"a worker is running for {state} already; the token was not used"
@@ -100,7 +100,7 @@ def demand_only(state: Path, broker: Broker) -> None:
     """Refuse a second broker. Raises Refused(FAILED_PRECONDITION)."""
     before = remembered(state)
     if before is not None and before.key != broker.key:
-        message = f"this worker has joined the broker at {before.endpoint} ({fingerprint(parse_public(before.key))}), and can have one only"
+        message = f"this worker has joined the broker at {before.endpoint} ({fingerprint(parse_public(before.key))}), and can have only one"
         raise Refused(Code.FAILED_PRECONDITION, message, _LEAVE)
 
 
@@ -131,7 +131,7 @@ def leave(state: Path, roster: Path) -> Broker:
     """
     broker = remembered(state)
     if broker is None:
-        raise Refused(Code.NOT_FOUND, "this worker has joined no broker", "there is nothing to leave")
+        raise Refused(Code.NOT_FOUND, "this worker has not joined a broker", "there is nothing to leave")
     relay = _relay(roster, parse_public(broker.key))
     if relay is not None:
         remove_member(roster, relay.name)

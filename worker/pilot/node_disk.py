@@ -47,7 +47,7 @@ def make_state(scratch: str, name: str) -> Path:
             raise Refused(Code.FAILED_PRECONDITION, message, "choose a folder on a disk of the node with --scratch")
         return Path(tempfile.mkdtemp(prefix=f"jobwire-{name}-", dir=base))
     except OSError as error:
-        message = f"no folder for the state of the worker can be made in {base}: {error.strerror}"
+        message = f"the folder for the state of the worker cannot be created in {base}: {error.strerror}"
         raise Refused(Code.FAILED_PRECONDITION, message, "choose another with --scratch") from error
 
 

@@ -82,9 +82,9 @@ class Pilot:
                     pass
         except TimeoutError:
             if desk.live or line.problem:
-                _log.error("the broker does not know yet how %d jobs ended: %s", len(desk.live), line.problem or "some go on")
+                _log.error("the broker does not know yet how %d jobs ended: %s", len(desk.live), line.problem or "some are still running")
             else:
-                _log.warning("the output of some jobs is not hashed, or not at the broker yet, and leaves with this worker")
+                _log.warning("the output of some jobs is not hashed, or not at the broker yet, and is lost with this worker")
         if not line.has_joined:
             raise Refused(Code.UNAVAILABLE, f"the broker could not be joined: {line.problem}")
 
@@ -93,7 +93,7 @@ class Pilot:
         """Stop all jobs, including those that are just arriving; return whether the broker knows all ends within a second."""
         orders = [(key, StopOrder(job.spec.stop_signal, _grace_ms(job), DEPARTURE)) for key, job in daemon.desk.live.items()]
         if orders:
-            _log.info("%d jobs are stopped, as the worker leaves", len(orders))
+            _log.info("%d jobs are stopped, because the worker leaves", len(orders))
             daemon.desk.take(Stop(orders, b"", lambda: None))
         try:
             async with asyncio.timeout(_LOOK_AGAIN_SECONDS):

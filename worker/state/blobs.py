@@ -150,9 +150,9 @@ class Blobs:
                 self._taken[owner] = taken
         if taken + file.size > limit_bytes:
             message = (
-                f"your files on this worker would take {format_limit(taken + file.size)}, and you may have {format_limit(limit_bytes)}"
+                f"your files on this worker would take {format_limit(taken + file.size)}, but the limit is {format_limit(limit_bytes)}"
             )
-            next_step = "forget jobs whose files you do not need any more; what no job has is removed after an hour"
+            next_step = "forget jobs whose files you no longer need; files that no job uses are removed after an hour"
             raise Refused(Code.RESOURCE_EXHAUSTED, message, next_step)
 
     def _files(self, owner: bytes) -> Iterator[tuple[str, int, float]]:
@@ -298,8 +298,8 @@ class Receiving:
             return
         if digest != self._file.digest:
             self.drop()
-            what = "what arrived has another SHA-256 than was announced"
-            raise Refused(Code.INVALID_ARGUMENT, what, "send it again; perhaps the file changed meanwhile", reason=Reason.CHANGED)
+            what = "the SHA-256 of the content that arrived is not the announced one"
+            raise Refused(Code.INVALID_ARGUMENT, what, "send it again; the file may have changed meanwhile", reason=Reason.CHANGED)
         try:
             os.fsync(self._fd)
             if fault_points.ARMED:
@@ -332,9 +332,9 @@ def _cannot_be_stored(error: OSError) -> Refused:
             reason=Reason.DISK_FULL,
         )
     if error.errno == errno.EFBIG:
-        why = size_limit() or "it is larger than its disk allows"
+        why = size_limit() or "it is larger than the file system allows"
         return Refused(Code.RESOURCE_EXHAUSTED, f"the worker cannot store the file: {why}", "send a smaller one, or several")
-    return Refused(Code.INTERNAL, f"the worker cannot store the file: {error.strerror}", "its log folder may say more")
+    return Refused(Code.INTERNAL, f"the worker cannot store the file: {error.strerror}", "the worker's log may say more")
 
 
 def _size_of(part: str) -> int:

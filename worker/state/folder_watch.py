@@ -46,7 +46,7 @@ class FolderWatch:
             self._inotify.add_watch(state, _REMOVED | _WRITTEN | inotify.ONLYDIR)
             self._watch_above(state, self._inotify)
         except OSError as error:
-            _log.warning("removed files of %s cannot be noticed: %s", state, error.strerror)
+            _log.warning("%s cannot be watched for removed files: %s", state, error.strerror)
             self.close()
             return
         loop.add_reader(self._inotify.fileno(), self._read)

@@ -93,14 +93,14 @@ def bring(root: int, file: BroughtFile, content: str, said: str, go_on: Callable
     try:
         source = os.open(content, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise Refused(Code.NOT_FOUND, f"the content of {said!r} is not on this worker any more") from None
+        raise Refused(Code.NOT_FOUND, f"the content of {said!r} is no longer on this worker") from None
     try:
         if file.kind is FileKind.TREE:
             _unpack(root, file.path, source, said, go_on)
         else:
             _copy(root, file, source, go_on)
     except FileExistsError:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} comes twice") from None
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is in the job twice") from None
     except OSError as error:
         if error.errno in beneath.LED_AWAY:
             raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is below something that is not a folder") from None

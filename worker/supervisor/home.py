@@ -32,7 +32,7 @@ class Home:
         try:
             fcntl.fcntl(self._folder, fcntl.F_NOTIFY, fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT)
         except OSError as error:
-            say(f"removed files cannot be noticed: {error.strerror}")
+            say(f"the state folder cannot be watched for removed files: {error.strerror}")
         loop.watch(self._wakeup, select.EPOLLIN, self._woken)
 
     def _woken(self, _events: int) -> None:

@@ -261,7 +261,7 @@ class KeeperLine:
 
 def _ignore(words: list[str], ends: tuple[int, ...]) -> None:
     # A word of a newer keeper, not needed here.
-    say(f"the keeper said {' '.join(words)!r:.200}, which is not understood")
+    say(f"the keeper sent a message that is not understood: {' '.join(words)!r:.200}")
     for end in ends:
         os.close(end)
 

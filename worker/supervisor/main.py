@@ -119,7 +119,7 @@ class Supervisor:
             case ToSupervisor.RELOAD:
                 self._make_way()
             case unknown:
-                raise ValueError(f"{unknown!r} is not a wish")
+                raise ValueError(f"{unknown!r} is not a request")
 
     def _do_to_job(self, what: object, handle: str, wish: Wish) -> None:
         match what:
@@ -147,7 +147,7 @@ class Supervisor:
             case ToSupervisor.PAUSE | ToSupervisor.RESUME:
                 self._jobs.pause(handle, paused=what == ToSupervisor.PAUSE)
             case unknown:
-                raise ValueError(f"{unknown!r} is not a wish about a job")
+                raise ValueError(f"{unknown!r} is not a request about a job")
 
     def _worker_left(self) -> None:
         self._jobs.detach_all()

@@ -189,7 +189,7 @@ class Link:
         try:
             self._do(wish)
         except (KeyError, TypeError, ValueError) as error:
-            say(f"the worker sent a wish that is not understood: {error!r:.200}")
+            say(f"the worker sent a request that is not understood: {error!r:.200}")
         except Exception:  # noqa: BLE001 -- a bug affects only this wish
             log_exception()
 

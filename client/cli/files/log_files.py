@@ -70,7 +70,7 @@ def _demand_no_other_kind(path: str) -> None:
     """Raise OSError if something is there that is no file. What waits for a reader of a pipe would wait for ever."""
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise OSError(errno.EEXIST, "something that is no file has this name; remove it")
+            raise OSError(errno.EEXIST, "something that is not a file has this name; remove it")
 
 
 def _replace(path: str, job: Job, stream: StreamName, attempt: int | None) -> None:

@@ -65,7 +65,7 @@ def test_that_new_jobs_are_refused_is_told_near_and_far_with_what_to_do(own_home
 
 def test_a_worker_or_supervisor_that_is_suspended_is_told_with_what_to_do(own_home: Home, worker: Worker) -> None:
     described = worker.described()
-    lines = {"pid": b"suspended    the worker answers nobody until: ", "supervisor_pid": b", suspended, so that no job starts "}
+    lines = {"pid": b"suspended    the worker does not respond; resume it with: ", "supervisor_pid": b", suspended, so no job starts "}
     for name, line in lines.items():
         os.kill(described[name], signal.SIGSTOP)
         try:
@@ -75,7 +75,7 @@ def test_a_worker_or_supervisor_that_is_suspended_is_told_with_what_to_do(own_ho
             os.kill(described[name], signal.SIGCONT)
         assert shown.count(b"suspended") == 1
         assert line in shown
-        assert f"until: kill -CONT {described[name]}\n".encode() in shown
+        assert f"resume it with: kill -CONT {described[name]}\n".encode() in shown
 
 
 def test_a_broker_that_refuses_jobs_or_has_a_broken_roster_says_so(empty_home: Home, tmp_path: Path) -> None:

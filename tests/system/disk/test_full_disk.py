@@ -182,7 +182,7 @@ def test_missing_inodes_are_reported_as_such_and_jobs_wait_for_them(few_logs: Wo
         made = fill_with_files(few_logs.logs)
         job = client.submit(["true"])
         waits = wait_until(lambda: job.info().waits_for, "it waits for room")
-        assert "no more files (inodes)" in waits
+        assert "no free inodes" in waits
         for path in made:
             path.unlink()
         assert job.wait(60) == 0

@@ -237,7 +237,7 @@ def test_a_full_disk_here_or_a_limit_of_the_roster_is_told(own_home: Home, worke
     (own_home.folder / "large").write_bytes(bytes(6_000_000))
     (own_home.folder / "small").write_bytes(b"x" * 3_000_000)
 
-    assert b"and you may have 5 MiB" in own_home.jobwire("put", job, "large", status=1).stderr
+    assert b"but the limit is 5 MiB" in own_home.jobwire("put", job, "large", status=1).stderr
     for number in range(4):
         own_home.jobwire("put", job, f"small:s{number}")
 

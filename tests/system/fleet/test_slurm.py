@@ -45,7 +45,7 @@ def test_a_cluster_grows_and_shrinks_and_nothing_is_lost_in_between(cluster: Slu
     broker = Broker(tmp_path / "broker").start()
     try:
         with broker.client() as client:
-            with pytest.raises(Refused, match="sbatch refuses it"):
+            with pytest.raises(Refused, match="sbatch refused it"):
                 client.workers.add_queue(queue(partition="nowhere"))
             with pytest.raises(Refused, match="--array"):
                 client.workers.add_queue(queue(options=("--array=1-3",)))

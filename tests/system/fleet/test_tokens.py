@@ -124,7 +124,7 @@ def leaves_and_keeps_its_history(broker: Broker, worker: Worker) -> None:
         job.stop(grace=0)
     wait_until(lambda: worker.command("leave", status=None).returncode == 0, "the broker has recorded the end")
     wait_until(lambda: broker.states()["lab1"] == "unreachable", "it has left, while it runs")
-    assert "joined no broker" in worker.command("leave", status=1).stderr
+    assert "not joined a broker" in worker.command("leave", status=1).stderr
     with worker.client() as client:
         assert len(list(client.list(all=True))) == 2
     with broker.client() as client:

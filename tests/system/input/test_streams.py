@@ -193,10 +193,10 @@ def test_a_job_whose_feeder_was_killed_finds_the_end_and_counts_as_failed(worker
         outcome = job.outcome
         assert outcome is not None
         assert (outcome.kind, outcome.exit_status, outcome.is_ok) == (OutcomeKind.EXITED, 0, False)
-        assert "nobody fed its standard input for 4 s, so it ended after 1048576 bytes" in outcome.stdin_problem
+        assert "no client sent its standard input for 4 s, so it was closed after 1048576 bytes" in outcome.stdin_problem
         assert job.stdout.read().split()[0].decode() == hashlib.md5(DATA[:MIB], usedforsecurity=False).hexdigest()
     waited = home.jobwire("wait", "half", status=125)
-    assert b"nobody fed" in waited.stderr
+    assert b"no client sent" in waited.stderr
     assert [one["outcome"]["stdin_problem"] for one in home.records("list", "-a", "--failed")] == [outcome.stdin_problem]
 
 

@@ -160,4 +160,4 @@ def test_a_worker_whose_last_ports_are_taken_uses_others_and_one_line_to_its_sup
         with made.client() as client:
             assert client.run(["echo", "here"]).stdout == b"here\n"
             assert [one.id for one in client.list()] == [job.id]
-    assert "the line to the supervisor broke" not in made.log.read_text()
+    assert "lost the connection to the supervisor" not in made.log.read_text()

@@ -94,7 +94,7 @@ def test_reloads_leak_no_descriptor_and_keep_the_endpoints(worker: Worker) -> No
         assert client.run(["sh", "-c", "echo still; ulimit -n"]).stdout == b"still\n%d\n" % soft
         client.job(job.id).stop(grace=0)
     # Nothing is wrong.
-    assert "the line to the supervisor broke" not in worker.logged()
+    assert "lost the connection to the supervisor" not in worker.logged()
     assert worker.logged().count("the supervisor exited for a reload; its jobs continue") == 4
 
 

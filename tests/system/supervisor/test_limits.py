@@ -112,7 +112,7 @@ def test_a_job_that_takes_too_much_memory_while_it_is_stopped_says_so(desk: RawD
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
     fact = desk.ended(handle)
     assert (fact["kind"], fact["signal"]) == ("signaled", signal.SIGKILL)
-    assert fact["sentence"] == "ended by SIGKILL; it also used more memory than its limit of 100 MiB, for which the kernel kills"
+    assert fact["sentence"] == "ended by SIGKILL; it also used more memory than its limit of 100 MiB, so the kernel killed it"
 
 
 _WAITER = """
@@ -182,7 +182,7 @@ def test_who_may_not_limit_memory_says_so_and_what_the_kernel_refuses_is_told(an
         return
     fact, _, _ = desk.run("true", nice=-5)
     assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 125)
-    assert fact["sentence"] == "its nice value of -5 was refused: only root may go below the 0 of the worker"
+    assert fact["sentence"] == "its nice value of -5 was refused: only root may use a value below the worker's own, 0"
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     fact, _, _ = desk.run("true", rlimits=(ResourceLimit("nofile", hard + 1, hard + 1),))
     assert fact["sentence"].endswith(f"was refused: the hard limit of the worker is {hard}, and only root may go above it")

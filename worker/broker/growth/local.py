@@ -38,7 +38,7 @@ class Local:
     async def check(self, queue: request_pb2.GrowthQueue) -> None:
         """Refuse settings that only a cluster supports."""
         if queue.options or queue.partition or queue.folder or queue.gpus:
-            raise Refused(Code.INVALID_ARGUMENT, "processes on this machine have no partition, GPUs, folder or options of sbatch")
+            raise Refused(Code.INVALID_ARGUMENT, "a queue of local processes has no partition, GPUs, folder or options of sbatch")
 
     async def submit(self, queue: request_pb2.GrowthQueue, name: str, folder: Path) -> str:
         """Start a worker."""
@@ -64,7 +64,7 @@ class Local:
             status = process.poll()
             if status is not None:
                 del self._started[name]
-            phase, said_of_it = (Phase.RUNNING, "") if status is None else (Phase.ENDED, f"ended with status {status}")
+            phase, said_of_it = (Phase.RUNNING, "") if status is None else (Phase.ENDED, f"exited with status {status}")
             found[name] = Seen(str(process.pid), name, phase, said_of_it)
         return list(found.values())
 

@@ -38,7 +38,7 @@ class Slurm:
             # Refused only for what can never start: a queue that is full now says when it could.
             await self._submit(["--test-only", *slurm_text.submission(queue, "jobwire-test", Path("/tmp"))], "#!/bin/sh\n")  # noqa: S108 -- nothing is written
         except NoAnswer as error:
-            raise Refused(Code.UNAVAILABLE, f"Slurm does not answer: {error}", "try again when it does") from error
+            raise Refused(Code.UNAVAILABLE, f"Slurm does not respond: {error}", "try again when it does") from error
 
     async def submit(self, queue: request_pb2.GrowthQueue, name: str, folder: Path) -> str:
         """Submit an allocation."""
@@ -59,7 +59,7 @@ class Slurm:
             reason = _short(done.stderr)
             if _is_silence(reason):
                 raise NoAnswer(reason)
-            raise Refused(Code.FAILED_PRECONDITION, f"sbatch refuses it: {reason or f'exit status {done.returncode}'}")
+            raise Refused(Code.FAILED_PRECONDITION, f"sbatch refused it: {reason or f'exit status {done.returncode}'}")
         return done.stdout
 
     async def list(self, prefix: str) -> Sequence[Seen]:
@@ -106,10 +106,10 @@ class Slurm:
                 cwd="/",
             )
         except FileNotFoundError as error:
-            message = f"the command {argv[0]} of Slurm is not on this machine"
+            message = f"the Slurm command {argv[0]} was not found on this machine"
             raise Refused(Code.FAILED_PRECONDITION, message, "run the broker where sbatch, squeue and scancel are") from error
         except subprocess.TimeoutExpired as error:
-            raise NoAnswer(f"{argv[0]} did not answer within {_ANSWER_SECONDS:.0f} s") from error
+            raise NoAnswer(f"{argv[0]} did not respond within {_ANSWER_SECONDS:.0f} s") from error
 
 
 def _is_silence(reason: str) -> bool:

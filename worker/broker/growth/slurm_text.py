@@ -34,7 +34,7 @@ _OURS = {
     "--parsable": "the broker says so",
     "--wrap": "the broker says what runs",
     "--array": "each allocation is asked for alone",
-    "--requeue": "an allocation that starts again would be a second worker with the same name",
+    "--requeue": "an allocation that is started again would be a second worker with the same name",
     "--no-requeue": "the broker says so",
     "--clusters": "the broker finds its allocations in the cluster of this machine",
     "--nodes": "each allocation is of one node",
@@ -71,7 +71,7 @@ def check_options(options: Sequence[str]) -> None:
     for option in options:
         if not re.fullmatch(r"-[A-Za-z].*|--[a-z].*", option) or "\0" in option or "\n" in option:
             message = f"{option[:100]!r} is not an option of sbatch"
-            raise Refused(Code.INVALID_ARGUMENT, message, "write the value of an option behind it: --account=physics, or -Aphysics")
+            raise Refused(Code.INVALID_ARGUMENT, message, "write an option and its value as one word: --account=physics, or -Aphysics")
         name = option.split("=", 1)[0] if option.startswith("--") else _SHORT.get(option[1], "")
         # As getopt_long(3) does, sbatch takes any beginning of a name that belongs to only one.
         meant = next((own for own in _OURS if own == name or (len(name) > _SHORTEST_NAME and own.startswith(name))), "")

@@ -127,7 +127,7 @@ def folders_to_adopt(logs: str, unknown: Sequence[Expected], directory: bytes) -
             try:
                 write(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
-                _log.warning("%s is missing or damaged, and cannot be written again: %s", folder, error.strerror)
+                _log.warning("%s is missing or damaged, and cannot be restored: %s", folder, error.strerror)
                 continue
         names.append(folder.rpartition("/")[2])
     return names

@@ -71,7 +71,7 @@ class UnreadEnds:
             self._asked.pop(one.key, None)
         if unread and self._reading is None:
             self._reading = self._loop.create_task(self._read_again())
-        step = "the worker looks again, and jobwire stop --now gives the job up"
+        step = "the worker keeps trying; to give the job up, use jobwire stop --now"
         return [Delayed(one.key, f"{why_unread(one, why)}; {step}", stuck=bool(one.pid)) for one, why in unread]
 
     def drop(self, keys: Iterable[AttemptKey]) -> None:
@@ -87,7 +87,7 @@ class UnreadEnds:
         if unread is None:
             return False
         one, why, _ = unread
-        fact = lost(one, f"{why_unread(one, why)}, and a stop has ended the waiting for it")
+        fact = lost(one, f"{why_unread(one, why)}, and a stop ended the wait for it")
         folder = parse_folder(os.path.basename(find_run(self._logs, one.pid, one.started_at_us) or ""))
         if folder is not None and folder.ended_at_us:
             # So that its logs are found.
@@ -131,7 +131,7 @@ class UnreadEnds:
                 sentence = why_lost(waiting.one, rebooted=waiting.rebooted, was_unread=True)
                 facts.append(found.get(key) or lost(waiting.one, sentence))
             if facts:
-                _log.info("the ends of %d jobs could be read at last", len(facts))
+                _log.info("the ends of %d jobs can be read again", len(facts))
                 # Not from here: what fails there must not end this task, which others wait for.
                 self._loop.call_soon(self._tell, facts)
         self._reading = None

@@ -150,7 +150,7 @@ class Inlets:
         match message[FACT]:
             case ToWorker.FEED if descriptor < 0:
                 # The kernel delivers the message without its descriptor if this process may open no more files, recvmsg(2).
-                inlet.feeder.refuse(Refused(Code.RESOURCE_EXHAUSTED, "the worker has too many files open to feed the job"))
+                inlet.feeder.refuse(Refused(Code.RESOURCE_EXHAUSTED, "the worker has too many open files to receive the input of the job"))
             case ToWorker.FEED:
                 inlet.opened(descriptor)
                 inlet.feeder.advance()

@@ -81,7 +81,7 @@ def open_log(path: str | Path) -> int:
         if stat.S_ISREG(mode := os.fstat(fd).st_mode) or stat.S_ISDIR(mode) or path == os.devnull:
             return fd
         os.close(fd)
-        raise replaced(path, "something that is no file")
+        raise replaced(path, "something that is not a file")
     except FileNotFoundError:
         raise Refused(Code.NOT_FOUND, "there is no such log: the job has not started, or its logs were removed") from None
     except OSError as error:
@@ -89,7 +89,7 @@ def open_log(path: str | Path) -> int:
             raise replaced(path, "a symbolic link") from error
         if error.errno == errno.ENXIO:
             # A socket, or a device that is not there.
-            raise replaced(path, "something that is no file") from error
+            raise replaced(path, "something that is not a file") from error
         # No descriptor is left, for instance, or somebody changed the rights of the folder.
         raise unreadable(error, path) from error
 

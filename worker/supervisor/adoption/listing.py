@@ -29,7 +29,7 @@ def list_logs(logs: str) -> list[str]:
                 return []
             why = f"{logs} cannot be listed: {error.strerror}"
             if why != said:
-                say(f"{why}; no job is started, stopped or adopted before it can be")
+                say(f"{why}; no job is started, stopped or adopted until it can be")
                 said = why
             select.poll().poll(RETRY_SECONDS * 1000)
         else:

@@ -93,4 +93,4 @@ class NoMemory:
         """Do nothing."""
 
 
-NO_MEMORY = NoMemory("no memory controller was looked for")
+NO_MEMORY = NoMemory("memory limits are switched off")

@@ -253,7 +253,7 @@ def open_memory(name: str, boxes: Tree | None) -> Memory:
             _write(f"{above}/{_SUBTREE}", "+memory")
         except OSError as error:
             why = "the worker itself is in it" if error.errno == errno.EBUSY else error.strerror
-            return NoMemory(f"the cgroup {above or '/'} passes no memory controller on: {why}")
+            return NoMemory(f"the cgroup {above or '/'} does not enable its memory controller for others: {why}")
     return UnifiedMemory(f"{above}/{name}")
 
 

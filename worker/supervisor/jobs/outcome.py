@@ -74,7 +74,7 @@ def compose(course: Course) -> OutcomeFile:
     if course.is_over_memory and course.reason is not Reason.MEMORY:
         # Somebody had stopped it before. That SIGKILL was the kernel's.
         limit = format_limit(course.memory_limit_bytes or 0)
-        sentence += f"; it also used more memory than its limit of {limit}, for which the kernel kills"
+        sentence += f"; it also used more memory than its limit of {limit}, so the kernel killed it"
     elif course.oom_kills:
         what = "a process" if course.oom_kills == 1 else f"{course.oom_kills} processes"
         sentence += f"; meanwhile the kernel killed {what} on this machine because memory was short (dmesg says which)"

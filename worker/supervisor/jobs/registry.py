@@ -204,7 +204,7 @@ class Jobs:
             self._inputs[handle].attach(token)
         else:
             self._services.report(
-                facts.feed_over(handle, "the job is not running" if handle not in self._running else "the job is not fed")
+                facts.feed_over(handle, "the job is not running" if handle not in self._running else "the job takes no input")
             )
 
     def show_terminal(self, handle: str) -> None:

@@ -147,7 +147,7 @@ def _number(limit: int | None) -> int:
 def _why_not(what: str, code: int, attributes: Attributes) -> str:
     if what == "nice":
         ours = nice_of_children()
-        why = f"only root may go below the {ours} of the worker" if code in _REFUSED else os.strerror(code)
+        why = f"only root may use a value below the worker's own, {ours}" if code in _REFUSED else os.strerror(code)
         return f"its nice value of {attributes.nice} was refused: {why}"
     _, soft, hard = next(limit for limit in attributes.rlimits if limit[0] == what)
     ours = resource.getrlimit(_LIMITS[what])[1]

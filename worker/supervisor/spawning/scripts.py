@@ -111,7 +111,9 @@ def _too_deep(interpreter: str) -> str:
         os.stat(interpreter)  # noqa: PTH116 -- pathlib is not light
     except OSError:
         return f"too many symbolic links lead to its interpreter {interpreter!r}"
-    return f"its interpreter {interpreter!r} is a script too, whose interpreter is one again: the system follows only a few"
+    return (
+        f"its interpreter {interpreter!r} is itself a script, and so is the interpreter of that one: the system follows only a few levels"
+    )
 
 
 def _loader(head: bytes) -> str:

@@ -177,7 +177,7 @@ class Feed:
             self.move()
             return
         arrived = os.fstat(self._memory).st_size
-        self.cut(f"nobody fed its standard input for {self._wait_seconds:g} s, so it ended after {arrived} bytes")
+        self.cut(f"no client sent its standard input for {self._wait_seconds:g} s, so it was closed after {arrived} bytes")
 
     def cut(self, why: str) -> None:
         """End it after what has arrived, which is not the whole input."""

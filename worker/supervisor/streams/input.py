@@ -8,7 +8,7 @@ from ..services import Services
 from .feed import Ends, Feed, was_cut
 
 STDIN = "stdin"
-_LOST = "supervisor and keeper were killed together before the job had all of its standard input, so it ended early"
+_LOST = "supervisor and keeper were killed together before the job had all of its standard input, so it was closed early"
 
 
 class Input:
@@ -91,5 +91,5 @@ def adopted(services: Services, handle: str, folder: str, held: tuple[int, ...])
     if ends is None and not problem and not is_fed(folder):
         problem = _LOST
     elif ends is not None and not problem and was_cut(ends.memory):
-        problem = "nobody fed its standard input any more, so it ended early"
+        problem = "no client was sending its standard input, so it was closed early"
     return Input(services, handle, folder, ends, feeder=read_feeder(folder), problem=problem)

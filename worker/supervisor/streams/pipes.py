@@ -25,7 +25,7 @@ from ..containment.processes import all_pids, may_look_into, read_stat
 # An earlier version identified the pipes by their modes; its jobs may still be running.
 FORMER_MODES = (0o1600, 0o1700)
 _LOST_IN_IT = "output that was still in its pipe when supervisor and keeper were killed is lost"
-_LOST_TERMINAL = "supervisor and keeper were killed together, and its terminal cannot be reached any more"
+_LOST_TERMINAL = "supervisor and keeper were killed together, and its terminal can no longer be reached"
 # In the name of a terminal, which is identified by its number.
 NO_DEVICE = 0
 # ioctl_tty(2); the module termios of this Python does not have it.

@@ -317,7 +317,7 @@ def loss_of(log: int, size: int) -> str:
         status = os.fstat(log)
     except OSError as error:
         # Of a file system that others have too, and one of them has removed it.
-        return f"its log cannot be looked at: {os.strerror(error.errno or 0)}"
+        return f"its log cannot be checked: {os.strerror(error.errno or 0)}"
     if size and not status.st_nlink:
         return "its log was removed while it ran"
     return "its log was shortened while it ran" if status.st_size < size else ""

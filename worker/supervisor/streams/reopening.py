@@ -19,7 +19,7 @@ from ...state.small_files import FILE_MODE
 from .pipes import hung_up
 from .pump import Quota, Stream
 
-REPLACED = "its log was replaced by something that is no file"
+REPLACED = "its log was replaced by something that is not a file"
 
 
 def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[list[Stream], Quota]:

@@ -187,8 +187,8 @@ async def test_what_is_kept_is_on_the_disk_with_the_folders_above(tmp_path: Path
 
 async def test_what_was_not_signed_or_is_not_whole_is_not_kept(tmp_path: Path) -> None:
     shelf = made(tmp_path)
-    assert await keep(shelf, key(1), b"evil", Ends(4, 0, root(b"good"))) == "stdout is not what its worker has signed"
-    assert await keep(shelf, key(2), b"short", Ends(6, 0)) == "stdout has 5 bytes, and not 6"
+    assert await keep(shelf, key(1), b"evil", Ends(4, 0, root(b"good"))) == "stdout does not match what its worker signed"
+    assert await keep(shelf, key(2), b"short", Ends(6, 0)) == "stdout has 5 bytes, not 6"
     assert not shelf.has(key(1))
     assert not shelf.has(key(2))
     # Of an older worker, nothing is signed about the bytes.

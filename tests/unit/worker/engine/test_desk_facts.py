@@ -48,4 +48,4 @@ def test_what_is_lost_says_why() -> None:
     one = Expected(KEY, 7, 10, 5, launched=True)
     fact = lost(one, why_lost(one, rebooted=False))
     assert (fact.pid, fact.started_at_us, fact.outcome.kind) == (7, 10, OutcomeKind.LOST)
-    assert "its end was not seen" in fact.outcome.sentence
+    assert "there is neither a process nor an outcome" in fact.outcome.sentence

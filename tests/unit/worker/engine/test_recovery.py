@@ -19,7 +19,7 @@ from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.state.log_folders import folders, new_folders, outcomes
 from jobwire.worker.supervisor.containment.processes import read_stat, started_at_us
 
-AGAIN = "the worker looks again, and jobwire stop --now gives the job up"
+AGAIN = "the worker keeps trying; to give the job up, use jobwire stop --now"
 PAUSED = Paused(AttemptKey(b"o" * 32, b"i" * 16, 1), paused=True)
 
 
@@ -199,7 +199,7 @@ async def test_a_process_that_cannot_be_adopted_is_not_lost_while_it_runs(tmp_pa
     )
     (fact,) = told
     assert isinstance(fact, Delayed)
-    assert f"process {pid} is running, and its log folder is damaged" in fact.why
+    assert f"process {pid} is running, but its log folder is damaged" in fact.why
     assert heard.empty()
     monkeypatch.setattr(unread_ends, "may_be_running", lambda _: False)
     ended = await asyncio.wait_for(heard.get(), 60)

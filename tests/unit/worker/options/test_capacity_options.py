@@ -29,9 +29,9 @@ def test_a_resource_is_named_once() -> None:
 
 def test_a_worker_has_no_more_resources_and_labels_than_can_be_set_while_it_runs() -> None:
     assert len(read_resources([f"thing{number}=1" for number in range(64)])) == 64
-    with pytest.raises(Refused, match="at most 64 resources, and 65"):
+    with pytest.raises(Refused, match="at most 64 resources, not 65"):
         read_resources([f"thing{number}=1" for number in range(65)])
     # Three it tells by itself.
     assert len(read_labels([f"label{number}" for number in range(61)])) == 61
-    with pytest.raises(Refused, match="at most 64 labels, 3 of which it tells by itself; 62"):
+    with pytest.raises(Refused, match="at most 64 labels, 3 of which it sets itself; 62"):
         read_labels([f"label{number}" for number in range(62)])

@@ -74,7 +74,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_replaced(tmp_path: Path, kind
         case _:
             os.mknod(place, stat.S_IFSOCK | 0o600)
     mode = place.lstat().st_mode
-    with pytest.raises(Refused, match="something that is no file has this name; remove it"):
+    with pytest.raises(Refused, match="something that is not a file has this name; remove it"):
         LogFolder(str(tmp_path)).write(cast("Any", Log(b"new")), "one", ["stdout"], follow=follow)
     assert place.lstat().st_mode == mode
     assert list(tmp_path.iterdir()) == [place]

@@ -348,7 +348,9 @@ def test_what_a_job_put_in_the_place_of_its_log_is_neither_read_nor_waited_for(t
                 os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
             except PermissionError:
                 pytest.skip("only root makes devices")
-    said = f"the log stdout was replaced: {'a symbolic link' if kind == 'symbolic link' else 'something that is no file'} is in its place"
+    said = (
+        f"the log stdout was replaced: {'a symbolic link' if kind == 'symbolic link' else 'something that is not a file'} is in its place"
+    )
     for read in (lambda: logs.read_range(path, 0, 10), lambda: logs.tail(path, 1, 10), lambda: logs.Follower(path, 0, None, print)):
         with pytest.raises(Refused, match=said) as refused:
             read()

@@ -78,7 +78,10 @@ def test_with_version_2_a_cgroup_that_passes_the_controller_on_is_needed(tmp_pat
 
     subtree.write_text("cpu")
     monkeypatch.setattr(memory_controller, "_write", refuse)
-    assert open_memory("jobwire-1-2", here).why_not == f"the cgroup {tmp_path} passes no memory controller on: the worker itself is in it"
+    assert (
+        open_memory("jobwire-1-2", here).why_not
+        == f"the cgroup {tmp_path} does not enable its memory controller for others: the worker itself is in it"
+    )
     subtree.write_text("cpu memory")
     assert open_memory("jobwire-1-2", here).why_not == ""
 

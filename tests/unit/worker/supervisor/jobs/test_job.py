@@ -200,7 +200,7 @@ def test_a_job_that_was_stopped_before_is_not_over_its_limit(tmp_path: Path) -> 
     memory.excess()
     house.box.members.clear()
     house.leader.end(9)
-    assert house.ended[0]["sentence"] == "ended by SIGKILL; it also used more memory than its limit of 1 GiB, for which the kernel kills"
+    assert house.ended[0]["sentence"] == "ended by SIGKILL; it also used more memory than its limit of 1 GiB, so the kernel killed it"
 
 
 def test_what_is_left_behind_gets_the_stop_signal_and_then_is_killed(house: House) -> None:

@@ -55,7 +55,7 @@ def test_a_job_that_takes_too_much_memory_while_it_is_stopped_says_who_killed_it
     stopped = Course(7, 1, 2, 9, "", 3, 4, "", "", Reason.ASKED, memory_limit_bytes=32 << 20, is_over_memory=True)
     outcome = compose(stopped)
     assert outcome.kind == "signaled"
-    assert outcome.sentence == "ended by SIGKILL; it also used more memory than its limit of 32 MiB, for which the kernel kills"
+    assert outcome.sentence == "ended by SIGKILL; it also used more memory than its limit of 32 MiB, so the kernel killed it"
     assert compose(stopped._replace(reason=Reason.MEMORY)).sentence == "used more memory than its limit of 32 MiB, and ended by SIGKILL"
 
 

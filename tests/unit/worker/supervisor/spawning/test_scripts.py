@@ -70,7 +70,7 @@ def test_the_first_bytes_of_a_file_show_why_it_is_not_executed(tmp_path: Path, c
 
 @pytest.mark.parametrize(
     ("interpreter", "words"),
-    [("program", "is a script too, whose interpreter is one again"), ("loop", "too many symbolic links lead to its interpreter")],
+    [("program", "is itself a script, and so is the interpreter"), ("loop", "too many symbolic links lead to its interpreter")],
 )
 def test_an_interpreter_that_needs_one_without_end_is_named(tmp_path: Path, interpreter: str, words: str) -> None:
     program, loop = tmp_path / "program", tmp_path / "loop"

@@ -172,7 +172,7 @@ def test_without_a_feeder_the_input_is_cut_off_and_that_can_be_seen(house: House
     house.feed.detach()
     house.loop.before_sleep(lambda: house.loop.end() if house.owner.over else None)
     house.loop.run()
-    assert house.owner.cut == ["nobody fed its standard input for 0 s, so it ended after 4 bytes"]
+    assert house.owner.cut == ["no client sent its standard input for 0 s, so it was closed after 4 bytes"]
     assert was_cut(house.held.memory)
     with pytest.raises(PermissionError):
         os.pwrite(house.held.memory, b"more", 4)

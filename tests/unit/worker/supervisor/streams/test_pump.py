@@ -360,7 +360,7 @@ def test_a_log_that_cannot_be_looked_at_any_more_holds_up_no_end(job: Job, monke
     monkeypatch.setattr(os, "fstat", stale)
     job.close()
     job.run_until(lambda: not job.pump.is_open)
-    assert job.pump.problem == f"its log cannot be looked at: {os.strerror(errno.ESTALE)}"
+    assert job.pump.problem == f"its log cannot be checked: {os.strerror(errno.ESTALE)}"
 
 
 def test_a_log_in_which_nothing_was_is_not_looked_at(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
