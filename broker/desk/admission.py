@@ -57,8 +57,8 @@ def check_precedence_of(member: Member, priority: int, nice: int, index: int | N
     """
     highest = member.limits.highest_priority
     if priority > highest:
-        message = f"the priority is {priority}, and the roster allows this member at most {highest}"
-        raise Refused(Code.PERMISSION_DENIED, message, "give the job a lower one", index)
+        message = f"the priority is {priority}, but the roster allows this member at most {highest}"
+        raise Refused(Code.PERMISSION_DENIED, message, "use a lower one", index)
     if nice < 0 and Right.ADMINISTER not in member.rights:
-        message = f"{member.name} has the role {member.role}, which may not use nice values below 0, and {nice} was given"
+        message = f"{member.name} has the role {member.role}, which may not use nice values below 0, such as {nice}"
         raise Refused(Code.PERMISSION_DENIED, message, "use one from 0 to 19", index, Reason.ROLE)

@@ -140,7 +140,7 @@ class Desk(View):
         """
         sent = self._sent_meanwhile[new.owner] + spec_bytes
         if sent > _MOST_MEANWHILE_BYTES:
-            message = "this worker was restarted, and accepts no more jobs of this owner until it has read all that it has"
+            message = "this worker was restarted, and accepts no more jobs of this owner until it has read those that it has"
             raise Refused(Code.RESOURCE_EXHAUSTED, message, "try again in a few seconds")
         self._sent_meanwhile[new.owner] = sent
         if self._recovery is not None and new.needs_no_others:
@@ -305,7 +305,7 @@ class Desk(View):
 
     def _carry_out(self, decision: Decision) -> None:
         for fact, error in decision.failures:
-            _log.error("%s of job %s could not be taken in", type(fact).__name__, fact.key.job, exc_info=error)
+            _log.error("%s of job %s could not be handled", type(fact).__name__, fact.key.job, exc_info=error)
         self._executor.carry_out(decision.effects)
         for number in decision.writes:
             write = self._state.under_way[number].write

@@ -100,8 +100,8 @@ class Recovery:
         for fact in facts:
             if isinstance(fact, Started) and fact.key not in alive and self._lookup.job(fact.key.job) is None:
                 _log.error(
-                    "process %d is that of a job, %s, which the store does not know, as after the restoring of a backup: it runs on, "
-                    "and no command can stop it; on its machine: kill %d",
+                    "process %d belongs to job %s, which is not in the store, perhaps because a backup was restored: it continues, "
+                    "and jobwire cannot stop it; to stop it, on its machine: kill %d",
                     *(fact.pid, short_id(fact.key.id), fact.pid),
                 )
 

@@ -73,7 +73,9 @@ class View:
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         if not self._lookup.is_whole:
-            return "its place is not known yet, as not all jobs were found again since the restart" if job.attempt.phase in WAITING else ""
+            return (
+                "its place is not known yet: the worker was restarted and is still reading its jobs" if job.attempt.phase in WAITING else ""
+            )
         if job.waits_to_start and job.held_by is None and job.attempt.phase in WAITING:
             return f"it does not start before {date_text(self.starts_at_us(job))}"
         why = self._state.why_waiting(job)

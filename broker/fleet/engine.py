@@ -132,10 +132,10 @@ class FleetEngine(NothingAtOnce):
     def _worker_with_folder(self, key: AttemptKey) -> Worker:
         machine = self.machine_of(key)
         if not machine and placements.waits(self._store.read, key.job):
-            message = "the job waits at the broker and is on no worker yet, so it has no folder there"
+            message = "the job is still waiting at the broker, so it has no folder on a worker yet"
             raise Refused(Code.FAILED_PRECONDITION, message, "try again when it runs", reason=Reason.NOT_STARTED)
         if not machine:
-            raise Refused(Code.NOT_FOUND, "the job has no folder: it ended before it was on any worker", reason=Reason.NO_SUCH_FILE)
+            raise Refused(Code.NOT_FOUND, "the job has no folder: it ended before it was sent to a worker", reason=Reason.NO_SUCH_FILE)
         worker = self.workers.get(machine)
         if not worker.link.is_up:
             raise self.workers.cannot_reach(worker)
@@ -157,7 +157,7 @@ class FleetEngine(NothingAtOnce):
 
         def answered(answer: request_pb2.Reply | Refused) -> None:
             if isinstance(answer, Refused):
-                _log.warning("worker %s does not leave: %s", self.workers.name_of(worker.key), answer)
+                _log.warning("worker %s refuses to leave: %s", self.workers.name_of(worker.key), answer)
 
         worker.link.ask(request_pb2.Request(leave=request_pb2.Leave()), answered)
 
@@ -184,8 +184,10 @@ class FleetEngine(NothingAtOnce):
 
     def _greeted(self, worker: Worker, hello: request_pb2.HelloReply) -> None:
         if problem := hello_problem(hello):
-            _log.error("worker %s is disconnected, as it says of itself what cannot be: %s", self.workers.name_of(worker.key), problem)
-            worker.link.drop("says of itself what cannot be")
+            _log.error(
+                "worker %s is disconnected, because it sent an invalid description of itself: %s", self.workers.name_of(worker.key), problem
+            )
+            worker.link.drop("sent an invalid description of itself")
             return
         self.removals.greeted(worker)
         if not worker.is_removed and self.workers.departed.pop(worker.key, None) is not None:
@@ -199,7 +201,7 @@ class FleetEngine(NothingAtOnce):
         # Its software, its roster and its disk may be others than before.
         self.workers.tell_machine(worker, renewed=True)
         gone = [one for one in worker.carried.values() if one.machine != worker.machine]
-        self.workers.end_lost(worker, gone, f"worker {name} came back with another store, and does not know what became of it")
+        self.workers.end_lost(worker, gone, f"worker {name} came back with another store, and does not know what happened to it")
         self.listener.listen(worker)
 
     def _lost(self, worker: Worker) -> None:
@@ -211,7 +213,7 @@ class FleetEngine(NothingAtOnce):
         """Send a reconnected worker what it lacks, now that it has reported everything it has."""
         unknown = [one for one in worker.carried.values() if one.key not in worker.reported]
         gone = [one for one in unknown if one.accepted or one.pid]
-        self.workers.end_lost(worker, gone, f"worker {self.workers.name_of(worker.key)} does not know it any more")
+        self.workers.end_lost(worker, gone, f"worker {self.workers.name_of(worker.key)} no longer knows it")
         self.drains.let_work(worker)
         self._deliveries.deliver(worker, [one for one in unknown if one.key in worker.carried])
         self._orders.pass_all(worker)

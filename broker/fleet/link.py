@@ -163,9 +163,9 @@ class Link:
                 else:
                     self._happened(one)
         except Refused as refused:
-            _log.warning("a worker sent what is not understood: %s", refused)
+            _log.warning("a worker sent a message that is not understood: %s", refused)
             if peer is not None:
-                peer.outlet.drop(peer, "sent what is not understood")
+                peer.outlet.drop(peer, "sent a message that is not understood")
         except Exception:  # noqa: BLE001 -- a bug about one worker must not cost the others, nor the reader of the socket
             _log.exception("a message of a worker could not be handled")
         self._flush()

@@ -58,15 +58,15 @@ class Listener:
         if exchange.ended:
             worker.follows = False
         if exchange.ended and not self._workers.is_gone(worker.key):
-            _log.error("worker %s reports nothing: %s", self._workers.name_of(worker.key), exchange.refusal)
-            worker.link.drop("reports nothing")
+            _log.error("worker %s refuses to report: %s", self._workers.name_of(worker.key), exchange.refusal)
+            worker.link.drop("refuses to report")
 
     def take(self, worker: Worker, said: request_pb2.Facts) -> None:
         """Process a report of a worker, and pass its facts to the desk."""
         name = self._workers.name_of(worker.key)
         if problem := facts_problem(said):
-            _log.error("worker %s reports what cannot be true, and is disconnected: %s", name, problem)
-            worker.link.drop("reports what cannot be true")
+            _log.error("worker %s is disconnected, because it sent an invalid report: %s", name, problem)
+            worker.link.drop("sent an invalid report")
             return
         if said.stocks:
             labels = tuple((one.name, one.value) for one in said.labels)
@@ -99,7 +99,7 @@ class Listener:
     def _not_carried(self, worker: Worker, key: AttemptKey, fact: request_pb2.Fact) -> None:
         """Tell a worker to forget an end that was recorded before; reports about jobs of another worker are ignored."""
         if self._workers.carrier(key) is not None:
-            _log.warning("worker %s reports job %s, which is not its own", self._workers.name_of(worker.key), short_id(key.id))
+            _log.warning("worker %s reports job %s, which it does not have", self._workers.name_of(worker.key), short_id(key.id))
         elif fact.report.state == job_pb2.STATE_FINISHED:
             if self._machine_of(key) == worker.machine:
                 self._hasher.hear(key, fact)

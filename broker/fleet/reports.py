@@ -66,7 +66,7 @@ def withdrawn(key: AttemptKey, now_us: int) -> Ended:
 
 def unreachable(worker: str, since_us: int, *, stopped: bool) -> str:
     """Return the sentence about jobs of a worker that cannot be reached. `stopped`: it has reported that it was stopped."""
-    return f"worker {worker} {away(since_us, stopped=stopped)}; what it had goes on there, and starts nowhere else"
+    return f"worker {worker} {away(since_us, stopped=stopped)}; its jobs continue there, and start nowhere else"
 
 
 def away(since_us: int, *, stopped: bool) -> str:

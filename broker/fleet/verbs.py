@@ -106,7 +106,7 @@ class Broker:
         """Refuse a job that no worker would take from a broker."""
         if asked.is_only_named:
             # A worker runs what is in the signed start.
-            message = "a job that runs another one again is sent without its spec, and a worker of a broker runs only what is signed"
+            message = "a rerun was sent without the spec of the job, but the workers of a broker run only what is signed"
             raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
 
     def verbs(self, desk: View, lookup: Lookup, edits: RosterEdits) -> Mapping[str, Handler]:

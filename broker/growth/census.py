@@ -75,7 +75,7 @@ class Census:
         try:
             await self._clusters[cluster].cancel(cluster_ids)
         except NoAnswer as error:
-            _log.warning("%s could not be given back, which is tried again: %s", ", ".join(cluster_ids), error)
+            _log.warning("%s could not be released; trying again: %s", ", ".join(cluster_ids), error)
 
     async def _list(self, name: str) -> None:
         cluster = self._clusters[name]
@@ -85,9 +85,9 @@ class Census:
             seen = await cluster.list(self._book.prefix)
         except NoAnswer as error:
             if name not in self._failed:
-                _log.warning("%s does not answer, which is no end of anything: %s", name, error)
+                _log.warning("%s does not respond; no allocation is taken as ended: %s", name, error)
             for queue in queues:
-                self.failed(queue, f"{name} does not answer: {error}")
+                self.failed(queue, f"{name} does not respond: {error}")
             return
         self._failed.discard(name)
         for queue in queues:
@@ -100,7 +100,7 @@ class Census:
         expected = {one.asked_as for one in self._book.allocations.values()}
         stray = [one.cluster_id for one in seen if one.name not in expected and one.phase in (Phase.WAITING, Phase.RUNNING)]
         if stray:
-            _log.warning("%s has allocations that nobody expects any more, which are given back: %s", name, ", ".join(stray))
+            _log.warning("%s has allocations that are no longer needed and are released: %s", name, ", ".join(stray))
             await self.cancel(name, stray)
 
     async def _hear(self, queue: Queue, allocation: Allocation, seen: Seen | None) -> None:
@@ -131,7 +131,7 @@ class Census:
             allocation.happened(Happening.FOUND_ENDED)
             await self._book.record(allocations=[allocation])
         elif allocation.absences >= _MOST_ABSENCES and allocation.state is not State.ENDED:
-            await self._ended(queue, allocation, f"{allocation.cluster_id} is not known to the cluster any more", proves_end=False)
+            await self._ended(queue, allocation, f"{allocation.cluster_id} is no longer known to the cluster", proves_end=False)
 
     async def _ended(self, queue: Queue, allocation: Allocation, why: str, *, proves_end: bool) -> None:
         # Of several workers in one allocation, the first tells for all how that has ended.
@@ -144,7 +144,7 @@ class Census:
             await self._book.record(queues=[queue], allocations=[allocation])
         worker = self._worker_of(allocation)
         if proves_end and worker is not None and worker.carried and worker.state is WorkerState.UNREACHABLE:
-            sentence = f"its worker was {allocation.name}, whose allocation is {why}: what ran there was ended with it"
+            sentence = f"its worker was {allocation.name}, whose allocation is {why}: its jobs ended with it"
             self._engine.workers.end_lost(worker, list(worker.carried.values()), sentence)
 
     async def _count(self, queue: Queue, allocation: Allocation, before: State, why: str) -> None:
@@ -152,9 +152,7 @@ class Census:
             return
         joined = before is State.JOINED
         said = "" if joined else await self._folders.last_words(queue.settings, allocation.asked_as)
-        self.count(
-            queue, joined=joined, why=f"{why}: {said}" if said or joined else f"{why}, and has printed nothing where the broker sees it"
-        )
+        self.count(queue, joined=joined, why=f"{why}: {said}" if said or joined else f"{why}, and printed nothing that the broker can read")
 
     @staticmethod
     def count(queue: Queue, *, joined: bool, why: str) -> None:

@@ -139,7 +139,7 @@ class Grower:
             try:
                 await self.look()
             except Exception:  # noqa: BLE001 -- a bug about one allocation must not end growing for all
-                _log.exception("growing failed, and is tried again")
+                _log.exception("growing failed; trying again")
                 await asyncio.sleep(_AFTER_A_BUG_SECONDS)
 
     async def look(self) -> None:
@@ -234,7 +234,7 @@ class Grower:
         except NoAnswer as error:
             # It may be there: it is looked for by its name.
             _log.warning("allocation %s: no answer to the request for it: %s", name, error)
-            self._census.failed(queue, f"{settings.cluster} does not answer: {error}")
+            self._census.failed(queue, f"{settings.cluster} does not respond: {error}")
         except Refused as refused:
             for one in made:
                 one.state = State.ENDED

@@ -52,17 +52,17 @@ def check(queue: request_pb2.GrowthQueue, grower: Grower) -> None:
     """Raise Refused for settings that make no sense, whatever the cluster."""
     problem = ""
     if not _NAME.fullmatch(queue.name):
-        problem = f"{queue.name[:100]!r} is no name of a queue: small letters, digits and -, at most 30"
+        problem = f"{queue.name[:100]!r} is not a name for a queue: lowercase letters, digits and -, at most 30"
     elif queue.cluster not in grower.clusters:
-        problem = f"{queue.cluster[:100]!r} is no cluster: {', '.join(sorted(grower.clusters))}"
+        problem = f"{queue.cluster[:100]!r} is not a cluster; clusters are {', '.join(sorted(grower.clusters))}"
     elif wrong := _wrong_number(queue):
         problem = wrong
     elif not _SHORTEST_MS <= queue.time_ms <= _LONGEST_MS:
-        problem = "an allocation lasts from 10 seconds to a year"
+        problem = "an allocation must last from 10 seconds to a year"
     elif not queue.assumed_ms or queue.assumed_ms > queue.time_ms:
-        problem = "a job without a time limit cannot be expected to take longer than an allocation lasts, or no time"
+        problem = "the expected duration of a job without a time limit must be more than 0 and not more than that of an allocation"
     elif any(not path.startswith("/") for path in (queue.folder, queue.scratch, queue.python) if path):
-        problem = "folders and the Python of the nodes are absolute paths"
+        problem = "folders and the Python of the nodes must be absolute paths"
     if problem:
         raise Refused(Code.INVALID_ARGUMENT, problem)
     names = [parse_label(said)[0] for said in queue.labels]
@@ -75,9 +75,9 @@ def check(queue: request_pb2.GrowthQueue, grower: Grower) -> None:
 
 def _wrong_number(queue: request_pb2.GrowthQueue) -> str:
     if not 1 <= queue.max_workers <= _MOST_WORKERS:
-        return f"it may have 1 to {_MOST_WORKERS} workers, not {queue.max_workers}"
+        return f"a queue can have 1 to {_MOST_WORKERS} workers, not {queue.max_workers}"
     if queue.per_node > min(_MOST_PER_NODE, queue.max_workers):
-        return f"an allocation has 1 to {_MOST_PER_NODE} workers, and no more than there may be in all, not {queue.per_node}"
+        return f"an allocation can have 1 to {_MOST_PER_NODE} workers, and not more than the queue, not {queue.per_node}"
     return ""
 
 
@@ -89,7 +89,7 @@ def change_queue(call: Call, grower: Grower) -> None:
     queue = grower.book.queues.get(request.name)
     if queue is None or (queue.removed and not removes):
         message = f"there is no queue {request.name[:100]!r}"
-        raise Refused(Code.NOT_FOUND, message, "list those that there are", reason=Reason.NO_SUCH_QUEUE)
+        raise Refused(Code.NOT_FOUND, message, "list the queues", reason=Reason.NO_SUCH_QUEUE)
     match request.change:
         case request_pb2.QUEUE_CHANGE_PAUSE | request_pb2.QUEUE_CHANGE_RESUME:
             _then_done(call, grower.set_paused(queue, paused=request.change == request_pb2.QUEUE_CHANGE_PAUSE))

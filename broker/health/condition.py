@@ -19,7 +19,7 @@ from ..desk.queue.stock import Stock
 from ..store.free_space import Room
 from .troubles import Trouble
 
-_NOT_IN_FORCE = "the file of the roster cannot be used, so that the previous roster stays in force; its administrators are told why"
+_NOT_IN_FORCE = "the roster file cannot be used, so the previous roster stays in force; administrators can see why"
 
 
 class Members(Protocol):

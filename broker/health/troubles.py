@@ -88,12 +88,12 @@ def find(measured: Measured) -> Iterator[Trouble]:
     if not measured.ballast:
         yield Trouble(
             Subject.BALLAST,
-            "the space that is reserved for the ends of jobs is in use or cannot be reserved, so that a full disk delays them",
+            "the space that is reserved for the ends of jobs is in use or cannot be reserved, so a full disk delays them",
         )
     if measured.logged.errors:
         errors = "1 error" if measured.logged.errors == 1 else f"{measured.logged.errors} errors"
         yield Trouble(
             Subject.LOG,
-            f"it has {errors} since it was started, the last {measured.logged.ago} ago: {measured.logged.last}",
+            f"{errors} since it was started, the last one {measured.logged.ago} ago: {measured.logged.last}",
             Right.ADMINISTER,
         )

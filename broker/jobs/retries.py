@@ -61,7 +61,7 @@ def why_waiting(job: Job) -> str:
     before = job.earlier[-1]
     how = how_it_failed(before.outcome) if before.outcome is not None else "failed"
     number = job.attempt.key.attempt
-    return f"attempt {before.key.attempt} {how}, and attempt {number} of at most {most_of(job)} starts a while later"
+    return f"attempt {before.key.attempt} {how}, and attempt {number} of at most {most_of(job)} starts after a delay"
 
 
 def how_it_failed(outcome: Outcome) -> str:

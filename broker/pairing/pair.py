@@ -52,7 +52,7 @@ class Pairing:
         """Make the holder of a key a member. Raises Refused."""
         token, asked = call.member, call.request.pair
         if token.role != PAIRING or token.invited is None:
-            message = f"{token.name} is a member already; only the temporary key of a token can be used for this"
+            message = f"{token.name} is already a member; only the temporary key of a token can be used for this"
             raise Refused(Code.FAILED_PRECONDITION, message, reason=Reason.MEMBER_ALREADY)
         self._tries[token.key] += 1
         if self._tries[token.key] > MOST_TRIES:

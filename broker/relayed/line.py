@@ -176,7 +176,7 @@ class Line(Outlet):
     def _tell(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
-            _log.warning("broker at %s: %s; jobs go on, and it is tried again", self._endpoint, problem)
+            _log.warning("broker at %s: %s; jobs continue; trying again", self._endpoint, problem)
 
     def _drop_peer(self) -> None:
         bulk, self._bulk = self._bulk, None

@@ -97,9 +97,9 @@ class RelayedVerbs:
         asked, stream = call.request.lend, self._streams.get(call.member.key)
         job = find_job(call, read_name(asked.job), self._parts)
         if not job.spec.may_submit:
-            raise Refused(Code.PERMISSION_DENIED, "the job may start no jobs, as its client has signed, so it does not wait for any")
+            raise Refused(Code.PERMISSION_DENIED, "its client did not permit the job to start jobs, so it cannot wait for any")
         if asked.begins and stream is not None and job.key not in stream.lent and len(stream.lent) >= self._most_lent():
-            message = f"{len(stream.lent)} jobs lend their slots already, which is the limit for jobs that start each other"
+            message = f"{len(stream.lent)} jobs already lend their slots, which is the limit for jobs that start each other"
             raise Refused(Code.RESOURCE_EXHAUSTED, message, "let it wait with its slots")
         # One that has ended meanwhile has no slots any more.
         if stream is not None and job.state is not State.FINISHED:
@@ -156,7 +156,7 @@ def _leave(call: Call, desk: Desk, leave: Callable[[], None] | None) -> None:
     """Exit: the broker has requested this worker from a cluster, and it is idle."""
     demand(call.member, Right.RELAY, call.member.key)
     if leave is None:
-        raise Refused(Code.FAILED_PRECONDITION, "this worker runs in no allocation, and ends when its operator says so")
+        raise Refused(Code.FAILED_PRECONDITION, "this worker does not run in an allocation; only its operator can stop it")
     if desk.live:
         raise Refused(Code.FAILED_PRECONDITION, f"this worker has {len(desk.live)} jobs", "send it away when they have ended")
     call.done(None)

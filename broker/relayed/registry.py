@@ -12,7 +12,7 @@ from ..store.store import Store
 from ..writes.jobs import Settled
 
 # Who has stopped the jobs of a worker that leaves, in what is told about them.
-DEPARTURE = "the worker, which leaves"
+DEPARTURE = "the worker, which is leaving"
 
 
 class Registry:

@@ -81,7 +81,7 @@ def removed(call: Call, parts: Parts, own: bytes) -> None:
         if refused is None:
             call.done(None, len(found))
         else:
-            message = f"{len(kept)} of {len(found)} jobs go on: {refused.message}"
+            message = f"{len(kept)} of {len(found)} jobs continue: {refused.message}"
             call.done(Refused(refused.code, message, refused.next_step, reason=refused.reason))
 
     parts.desk.take(Stop(orders, raw, done))

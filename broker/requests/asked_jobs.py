@@ -126,7 +126,7 @@ def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.
     Raises Refused, also if the rerun has a spec of its own that differs.
     """
     if job.after and not is_staged:
-        message = "`after` is set for a job that runs another one again, which waits only for jobs that run again with it"
+        message = "`after` is set for a job that runs another one again, which can wait only for jobs that run again with it"
         raise Refused(Code.INVALID_ARGUMENT, message, "leave `after` out, or stage it")
     before, own = read_key(job.rerun, member), JobKey(member.key, job.id)
     found = lookup.job(own)
@@ -156,7 +156,7 @@ def _demand_same(said: job_pb2.JobSpec, kept: JobSpec, before: JobKey) -> None:
     spec = specs.from_wire(said)
     spec_check.check(spec)
     if replace(spec, after=()) != replace(kept, after=()):
-        message = f"a job of the start has a spec, and it is not that of the job {format_id(before.id)}, which it is to run again"
+        message = f"a job of the start has a spec other than that of job {format_id(before.id)}, which it is to run again"
         raise Refused(Code.INVALID_ARGUMENT, message, "send the spec of that job without its times and hold, or only its key")
 
 

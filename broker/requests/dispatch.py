@@ -126,7 +126,7 @@ class Dispatch:
         member = self.member_of(peer.key)
         if member is None:
             # The handshake admitted it before it was removed from the roster.
-            message = "this key is not on the worker's roster (any more)"
+            message = "this key is not on the worker's roster, or no longer"
             raise Refused(Code.PERMISSION_DENIED, message, "ask the administrator of the worker to add it", reason=Reason.NOT_ON_ROSTER)
         return member
 

@@ -126,11 +126,13 @@ def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
     request = call.request.add_schedule
     spec = specs.from_wire(request.spec)
     if spec.feed:
-        raise Refused(Code.INVALID_ARGUMENT, "nobody feeds the jobs of a schedule", "send their standard input in the spec")
+        raise Refused(
+            Code.INVALID_ARGUMENT, "the jobs of a schedule cannot have a streamed standard input", "send their standard input in the spec"
+        )
     if spec.has_times:
-        raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and have no time of their own")
+        raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and cannot have a time of their own")
     if spec.after:
-        raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and wait for no other job")
+        raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and cannot wait for other jobs")
     if spec.held:
         raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule would all be held", "pause the schedule instead")
     spec = replace(spec, name=spec.name or request.name)

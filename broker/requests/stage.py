@@ -116,7 +116,7 @@ def _again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
     Raises Refused.
     """
     if job.feed:
-        raise Refused(Code.INVALID_ARGUMENT, "a job of a batch that is staged cannot be fed", "start it alone")
+        raise Refused(Code.INVALID_ARGUMENT, "a job of a batch that is staged cannot have a streamed standard input", "start it alone")
     found = ask_again(member, lookup, [], job, is_staged=True)
     spec = replace(found.spec, after=tuple(map(conditions.from_wire, job.spec.after if job.HasField("spec") else job.after)))
     conditions.check(spec.after)
@@ -133,9 +133,9 @@ def _hash_of(one: Asked) -> bytes:
 def _demand_schedulable(one: Asked, index: int) -> None:
     """Check that a schedule can start a job repeatedly."""
     for is_set, what, next_step in (
-        (one.rerun_of is not None, "are no reruns of other jobs", "send their specs"),
-        (one.spec.feed, "have no standard input that is streamed, as nobody feeds them", "send it in the spec"),
-        (one.spec.has_times, "start at its times, and have no time of their own", "leave that out"),
+        (one.rerun_of is not None, "cannot be reruns of other jobs", "send their specs"),
+        (one.spec.feed, "cannot have a streamed standard input", "send it in the spec"),
+        (one.spec.has_times, "start at its times, and cannot have a time of their own", "leave that out"),
         (one.spec.held, "would all be held", "pause the schedule instead"),
     ):
         if is_set:

@@ -144,7 +144,7 @@ def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: in
 def demand_in_time(key: JobKey, not_after_us: int, desk: Desk, lookup: Lookup, index: int) -> None:
     """Check that a new job may still start. A known job may have started already."""
     if not_after_us <= desk.now_us() and lookup.job(key) is None:
-        message = "the job was not to start after a time that is past, by the clock of the worker"
+        message = "the latest start of the job is in the past, by the worker's clock"
         raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks, or ask for a later time", index, Reason.EXPIRED)
 
 

@@ -146,8 +146,8 @@ def _check(said: str, text: str) -> None:
     from cronsim import CronSim, CronSimError  # noqa: PLC0415 -- as above
 
     if text.startswith("@"):
-        what = f"{said!r} is no name of times; known are {', '.join(_NAMED)}"
-        next_step = "a schedule has nothing to do with the start of the machine" if text.lower() == "@reboot" else _HOW
+        what = f"{said!r} is not a known name; known are {', '.join(_NAMED)}"
+        next_step = "schedules do not depend on when the machine starts" if text.lower() == "@reboot" else _HOW
         raise Refused(Code.INVALID_ARGUMENT, what, next_step)
     fields = text.split()
     if len(text) > LONGEST_EXPRESSION or len(fields) != len(_FIELDS):
@@ -181,4 +181,4 @@ def _read_zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError):
-        raise Refused(Code.INVALID_ARGUMENT, f"this worker knows no time zone {name!r}", _ZONES) from None
+        raise Refused(Code.INVALID_ARGUMENT, f"this worker does not know the time zone {name!r}", _ZONES) from None

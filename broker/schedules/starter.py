@@ -102,7 +102,7 @@ class Starter:
         """
         member = self._member_of(owner)
         if member is None:
-            raise Refused(Code.PERMISSION_DENIED, "its owner is not on the worker's roster any more")
+            raise Refused(Code.PERMISSION_DENIED, "its owner is no longer on the worker's roster")
         demand(member, Right.SUBMIT, member.key)
         match starts:
             case OneJob():

@@ -62,7 +62,7 @@ class Timetable:
             try:
                 self._keep(self._read(row))
             except (Refused, ValueError) as error:
-                _log.error("the schedule %s is not understood, and starts nothing: %s", row.name, error)
+                _log.error("the schedule %s cannot be read, and starts nothing: %s", row.name, error)
         if self._schedules:
             for number, job in schedule_rows.jobs_of_all(self._store.read):
                 schedule = self._by_row.get(number)
@@ -184,7 +184,7 @@ class Timetable:
             try:
                 self._fire(schedule, now_us)
             except Exception:  # noqa: BLE001 -- a bug in one must not cost the others
-                _log.exception("the schedule %s could not be looked at", schedule.name)
+                _log.exception("the schedule %s could not be processed", schedule.name)
                 schedule.next_us = None
         self._loop.call_soon(self._look)
 

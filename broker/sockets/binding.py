@@ -46,7 +46,7 @@ def bind_with(bind: Callable[[str], str], endpoint: str, option: str, host_of: s
         elif error.errno == errno.EADDRINUSE and host_of and _is_taken(bind, host_of):
             # Events are bound first, but nobody asked for their port.
             endpoint, step = host_of, "use another with --listen, or end the program that uses it"
-        raise CannotListen(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
+        raise CannotListen(Code.UNAVAILABLE, f"cannot listen on {endpoint}: {why}", step) from error
 
 
 def _is_taken(bind: Callable[[str], str], endpoint: str) -> bool:

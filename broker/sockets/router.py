@@ -108,7 +108,7 @@ class Router(Outlet):
         """Shut down all connections of one identity."""
         for peer in self._peers.all():
             if peer.key == public:
-                self.drop(peer, "has other rights than before")
+                self.drop(peer, "has different rights now")
 
     def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
         """Send a message as it is. Return False as `send` does."""
@@ -195,7 +195,7 @@ class Router(Outlet):
                 peer.connection.hand_over(size)
         peer.look(time.monotonic())
         if peer.unwelcome is not None and sum(sizes) > LARGEST_OTHER_MESSAGE:
-            self.drop(peer, "goes on although it was refused")
+            self.drop(peer, "continued after it was refused")
             return 0.0
         if len(sizes) > MOST_FRAMES:
             self.malformed += 1

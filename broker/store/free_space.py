@@ -43,7 +43,7 @@ def _has_few_files(disk: os.statvfs_result, least: int) -> bool:
 def what_to_check(folder: Path) -> str:
     """Return what to look at when something cannot be written: free space, or inodes if none are left."""
     if no_files_left(folder):
-        return "that its disk can hold more files, as its inodes are used up (df -i shows how many there are)"
+        return "that its disk can hold more files: its inodes are used up (df -i shows how many there are)"
     return "that its disk has free space"
 
 
@@ -88,7 +88,7 @@ class Room:
         if _has_few_files(disk, _LEAST_FILES):
             return Refused(
                 Code.RESOURCE_EXHAUSTED,
-                f"the disk of the state folder has fewer than {_LEAST_FILES} free inodes, though {format_size(free)} are free",
+                f"the disk of the state folder has fewer than {_LEAST_FILES} free inodes, although {format_size(free)} are free",
                 "forget jobs that have ended, or remove other files there, then try again; df -i shows how many there are",
                 reason=Reason.DISK_FULL,
             )
@@ -98,7 +98,7 @@ class Room:
         takes = f", {format_size(more_bytes)} more are needed" if more_bytes else ""
         return Refused(
             Code.RESOURCE_EXHAUSTED,
-            f"the disk of the state folder has {format_size(free)} free{takes}, and {format_limit(self._floor_bytes)} must stay free",
+            f"the disk of the state folder has {format_size(free)} free{takes}, but {format_limit(self._floor_bytes)} must stay free",
             "forget jobs that have ended, or stop one that writes too much, then try again",
             reason=Reason.DISK_FULL,
         )

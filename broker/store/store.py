@@ -350,7 +350,7 @@ def _report(submitted: _Submitted) -> None:
     try:
         submitted.done()
     except Exception:  # noqa: BLE001 -- a bug of one must not cost the others of the commit
-        _log.exception("store: who waits for a %s could not be told", type(submitted.write).__name__)
+        _log.exception("store: the result of a %s could not be reported", type(submitted.write).__name__)
 
 
 def _why(error: sqlite3.Error) -> str:

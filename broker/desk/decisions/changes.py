@@ -87,7 +87,7 @@ def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:
         return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} is being stopped", reason=Reason.ENDING)
     if job.latest.phase in WAITING or not (asked.held or asked.priority not in (None, job.priority)):
         return None
-    what = "cannot be held" if asked.held else "its priority has no effect any more"
+    what = "cannot be held" if asked.held else "its priority no longer has an effect"
     message = f"the job {format_id(key.id)} has started, and {what}"
     return Refused(Code.FAILED_PRECONDITION, message, "pause it, or stop it" if asked.held else "", reason=Reason.STARTED)
 

@@ -19,7 +19,7 @@ def signal(turn: Turn, asked: Signal) -> None:
         turn.effects.append(SignalAll(job.attempt.key, asked.number, asked.done, asked.proof))
         return
     state, reason = ("has ended", Reason.ENDED) if job is None or job.latest.phase in ENDED else ("has not started", Reason.NOT_STARTED)
-    refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(asked.key.id)} {state} and takes no signal", reason=reason)
+    refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(asked.key.id)} {state} and cannot be sent a signal", reason=reason)
     turn.effects.append(Reply(partial(asked.done, refused)))
 
 

@@ -146,7 +146,7 @@ def write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
     pending = turn.state.under_way[delayed.number]
     # A job of which an attempt ends and the next one is launched is there twice.
     for job in dict.fromkeys((*pending.events, *pending.launching, *pending.returned)) if isinstance(pending, Recording) else ():
-        job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
+        job.attempt.unrecorded = f"its state cannot be recorded: {delayed.why}; the worker keeps trying"
         turn.effects.append(Tell(job, Word.STUCK))
 
 

@@ -30,7 +30,7 @@ def why_waiting(key: JobKey, place: Place, choice: Choice) -> str:
         why = _all_in_use(stock.capacity.slots) if stock.free_slots <= 0 else _why_not_now(choice)
     else:
         why = f"it waits for {stock.lacks(wants)}"
-        held = "; what becomes free is kept for it" if choice.holds_room(key) else ""
+        held = "; what becomes free is reserved for it" if choice.holds_room(key) else ""
     priority = -place.rank[0] if place.rank is not None else 0
     before = sum(count for other, count in owner.waiting.items() if other > priority)
     why += held
@@ -42,7 +42,7 @@ def _all_in_use(slots: int) -> str:
 
 
 def _why_not_now(choice: Choice) -> str:
-    return "room is held for a job that has waited longer and takes more" if choice.holds_any_room() else "it is about to start"
+    return "room is reserved for a job that has waited longer and needs more" if choice.holds_any_room() else "it is about to start"
 
 
 def _jobs(count: int) -> str:

@@ -69,7 +69,7 @@ class Deliveries:
                 continue
             delivery = self._starts.delivery(start, one.key, limited=one.limited) if start is not None else None
             if start is None or delivery is None:
-                refused = Refused(Code.UNIMPLEMENTED, "no start that its client has signed came with it, and a worker requires one")
+                refused = Refused(Code.UNIMPLEMENTED, "it came without a start that its client has signed, which workers require")
                 self._loop.call_soon(self._fail, worker, one, refused)
                 continue
             if start.lacks(delivery, worker.features):
@@ -221,7 +221,7 @@ class Deliveries:
     def _send_files(self, worker: Worker, one: Carried, refused: Refused) -> None:
         # It is surely not there: if it is to be stopped meanwhile, it is withdrawn.
         one.sent = False
-        self._workers.hear([Delayed(one.key, f"its files are sent to worker {self._workers.name_of(worker.key)}")])
+        self._workers.hear([Delayed(one.key, f"its files are being sent to worker {self._workers.name_of(worker.key)}")])
         missing = [file for file in one.files if file.digest in refused.missing]
         self._sendings.send(worker, one.key.owner, missing, partial(self._sent, worker, one.key))
 

@@ -20,7 +20,7 @@ def why_on_none(wants: Wants, machines: Sequence[Machine], now: float) -> str:
     if len(machines) == 1:
         return shortage(wants, machines[0].stock.capacity)
     largest = max((one.stock.capacity for one in machines), key=lambda one: one.slots)
-    return f"no worker has so much: {shortage(wants, largest)}"
+    return f"no worker is large enough: {shortage(wants, largest)}"
 
 
 def _why_too_long(wants: Wants, machines: Sequence[Machine], now: float) -> str:
@@ -43,7 +43,7 @@ def why_not_where_asked(wants: Wants, known: Sequence[Machine], is_member: Calla
         return _why_no_label(wants.where, known, is_member)
     able = [one for one in allowed if one.stock.could_fit(wants)]
     if not able:
-        return f"no worker with {in_words(wants.where)} has so much: {shortage(wants, allowed[0].stock.capacity)}"
+        return f"no worker with {in_words(wants.where)} is large enough: {shortage(wants, allowed[0].stock.capacity)}"
     return "" if any(one.ready for one in able) else _why_none_ready(able)
 
 
@@ -68,10 +68,10 @@ def _why_no_label(where: Where, known: Sequence[Machine], is_member: Callable[[s
 def _why_none_ready(able: Sequence[Machine]) -> str:
     """Return why a job waits although it may run on some machines: none of them is ready."""
     if queues := [one for one in able if one.is_to_come]:
-        return f"it waits for a worker that is asked for through {_names(queues)}"
+        return f"it waits for a worker that is requested through {_names(queues)}"
     if len(able) == 1 and able[0].why_closed:
         return f"it can run only on {able[0].name}, which {able[0].why_closed}"
-    return f"what it may run on gets no jobs now: {_why_each_closed(able)}"
+    return f"the workers that could run it get no jobs now: {_why_each_closed(able)}"
 
 
 def lacks(wants: Wants, able: Sequence[Machine]) -> str:
@@ -83,7 +83,7 @@ def lacks(wants: Wants, able: Sequence[Machine]) -> str:
 
 def lacks_worker(able: Sequence[Machine]) -> str:
     """Return what a job waits for that may run on these machines, none of them ready."""
-    return f"a worker that has so much: {_why_each_closed(able)}"
+    return f"a worker that is large enough: {_why_each_closed(able)}"
 
 
 def why_closed(known: Sequence[Machine]) -> str:
@@ -91,14 +91,14 @@ def why_closed(known: Sequence[Machine]) -> str:
     there = [one for one in known if not one.is_to_come]
     why = f"no worker is ready: {_why_each_closed(there)}" if there else "there is no worker"
     queues = sorted({one.name for one in known if one.is_to_come})
-    return f"{why}; more are asked for through {', '.join(queues)}" if queues else why
+    return f"{why}; more are requested through {', '.join(queues)}" if queues else why
 
 
 def _why_each_closed(machines: Sequence[Machine]) -> str:
     """Return why each of these machines gets no jobs; only the first few are named."""
     told = sorted(f"{one.name} {one.why_closed}" for one in machines if one.name and one.why_closed)
     silent = [one for one in machines if not one.why_closed]
-    parts = told[:_NAMED] + ([f"{_names(silent)} can take no jobs now"] if silent else [])
+    parts = told[:_NAMED] + ([f"{_names(silent)} cannot take jobs now"] if silent else [])
     return "; ".join(parts) + (f"; and {len(told) - _NAMED} more" if len(told) > _NAMED else "")
 
 

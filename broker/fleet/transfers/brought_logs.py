@@ -72,7 +72,7 @@ class _Bringing:
         elif isinstance(item, Chunk):
             data = bytes(item.data)
             if not data:
-                self._over("it is shorter than its worker has said")
+                self._over("it is shorter than its worker reported")
                 return
             self._reached[stream] += len(data)
             self._shelf.add(self._key, stream, data, self._go_on)

@@ -72,7 +72,7 @@ class _Sending:
             return
         if isinstance(result, Refused) or not result:
             self._link.forget(exchange)
-            self._end(result or Refused(Code.NOT_FOUND, "a file of the job is shorter than it was on the disk of the broker"))
+            self._end(result or Refused(Code.NOT_FOUND, "a file of the job was shortened on the disk of the broker"))
             return
         # After a lost link the worker may be elsewhere.
         if uploading.position == position and len(result) <= uploading.room:

@@ -75,7 +75,7 @@ def _stream_of(number: int) -> StreamName:
         case request_pb2.STREAM_STDERR:
             return "stderr"
         case _:
-            message = "the worker of the job has left, and when its output arrived is not kept at the broker"
+            message = "the worker of the job has left, and the broker does not keep the times of its output"
             raise Refused(Code.NOT_FOUND, message, "show the output without times", reason=Reason.UNREACHABLE)
 
 

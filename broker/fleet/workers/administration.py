@@ -100,7 +100,7 @@ def remove_worker(call: Call, roster: RosterFile, edits: RosterEdits, store: Sto
     request = call.request.remove_worker
     key = _key_of(request.name, roster, engine)
     if request.key not in (b"", key):
-        message = f"{request.name} is another worker now than the one for which the removal was signed"
+        message = f"{request.name} is now another worker than the one that the signed removal names"
         raise Refused(Code.FAILED_PRECONDITION, message, "list the workers, and remove the one that is meant")
     if request.key:
         demand_dated_now(request.asked_at_us, engine.workers.now_us())
@@ -136,7 +136,7 @@ def demand_dated_now(asked_at_us: int, now_us: int) -> None:
     """
     ahead_us = asked_at_us - now_us
     if clocks.is_too_far(ahead_us):
-        message = f"the removal is from a client that {clocks.in_words(ahead_us)}, and the worker goes by its date"
+        message = f"the removal is from a client that {clocks.in_words(ahead_us)}, and the worker relies on its date"
         raise Refused(Code.FAILED_PRECONDITION, message, "set the clocks of client and broker")
 
 

@@ -49,4 +49,4 @@ def _why_none(reply: request_pb2.FindWorkersReply, wants: Wants, engine: FleetEn
     stock = engine.stock
     why = stock.never_fits(wants) or (stock.why_closed() if wants.where is ANYWHERE else stock.why_nowhere(wants))
     left_out = "; ".join(f"{one.name} {one.why}" for one in reply.left_out)
-    return "; ".join(filter(None, (why, left_out))) or "there is none"
+    return "; ".join(filter(None, (why, left_out))) or "there is no worker"

@@ -66,7 +66,7 @@ class Removals:
         if key not in self._late:
             self._late.add(key)
             _log.warning(
-                "worker %s comes back more than %d days after it was removed, and is not let in; what it had may go on there",
+                "worker %s comes back more than %d days after it was removed, and is not admitted; its jobs may continue there",
                 *(row.name, OPEN_US // 86_400_000_000),
             )
         return None
@@ -108,7 +108,7 @@ class Removals:
         worker.is_told_of_removal = True
         if isinstance(answer, Refused):
             worker.stops_not = str(answer)
-            _log.warning("worker %s was removed, and does not stop what runs there: %s", name, answer)
+            _log.warning("worker %s was removed, and does not stop its jobs: %s", name, answer)
         else:
             _log.info("worker %s, which was removed, stops the jobs that it had", name)
             if not worker.is_removed:

@@ -13,11 +13,11 @@ def why_closed(worker: Worker) -> str:
         case WorkerState.READY:
             if clocks.is_too_far(worker.clock_ahead_us):
                 return f"{clocks.in_words(worker.clock_ahead_us)}: it gets no jobs until that is set and it has joined again"
-            return "has no space for jobs now" if worker.held_off else ""
+            return "has no disk space for jobs now" if worker.held_off else ""
         case WorkerState.DRAINING:
-            return "is drained" if worker.drained else "is to leave"
+            return "is drained" if worker.drained else "is about to leave"
         case WorkerState.JOINING:
-            return "has just connected and tells what it has"
+            return "has just connected and is reporting its jobs"
         case _:
             if not worker.store:
                 return "has not been connected since the broker was started"

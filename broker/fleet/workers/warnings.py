@@ -21,7 +21,7 @@ def in_words(workers: Iterable[tuple[str, Worker]], queues: Iterable[tuple[str, 
 
 def _about(name: str, worker: Worker) -> str:
     if worker.stops_not and worker.link.is_up:
-        return f"worker {name} was removed, and does not stop what runs there: {worker.stops_not}"
+        return f"worker {name} was removed, and does not stop its jobs: {worker.stops_not}"
     jobs = f"; {len(worker.carried)} of its jobs {'are' if len(worker.carried) > 1 else 'is'} there" if worker.carried else ""
     if worker.state is WorkerState.UNREACHABLE:
         return f"worker {name} {why_closed(worker)}{jobs}" if jobs else ""

@@ -42,10 +42,10 @@ def finish_of(batch: job_pb2.Batch, said: request_pb2.RunEnd) -> Derived:
     Raises Refused.
     """
     if len(batch.id) != ID_BYTES or not batch.HasField("on_finish"):
-        raise Refused(Code.PERMISSION_DENIED, "nobody has signed that the run of this start ends with a job")
+        raise Refused(Code.PERMISSION_DENIED, "the signed start has no on_finish job")
     end = run_ends.RunEnd(said.outcome, said.ok, said.failed, said.cancelled)
     if end.word not in run_ends.WORDS:
-        raise Refused(Code.INVALID_ARGUMENT, f"a run does not end as {said.outcome!r}")
+        raise Refused(Code.INVALID_ARGUMENT, f"{said.outcome!r} is not a way in which a run can end")
     return Derived(finish_job_id(batch.id), run_ends.finish_spec(read_finish(batch.on_finish), batch.id, batch.name, end))
 
 
@@ -95,7 +95,7 @@ def at_once(change: request_pb2.ChangeSchedule) -> Derived:
 
 def _demand_at_once(change: request_pb2.ChangeSchedule) -> None:
     if change.WhichOneof("what") != "run_now" or not (change.HasField("spec") or change.HasField("batch")):
-        raise Refused(Code.PERMISSION_DENIED, "the signed change of a schedule starts no job, or does not say what that runs")
+        raise Refused(Code.PERMISSION_DENIED, "the signed change of a schedule does not start a job, or does not say what it runs")
 
 
 def parts_in(request: request_pb2.Request) -> Sequence[bytes] | None:

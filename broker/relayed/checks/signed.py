@@ -145,7 +145,7 @@ class SignedStart:
         if len(job.id) != ID_BYTES:
             raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
         if not job.HasField("spec"):
-            message = "the signed start names a job to run again, and says not what that runs"
+            message = "the signed start names a job to run again, but not what it runs"
             raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
         spec = specs.from_wire(job.spec)
         spec_check.check(spec)
@@ -187,7 +187,7 @@ def read_start(raw: bytes, relay: bytes) -> SignedStart:
     request, envelope, pieces, rest = large.read_kept(raw)
     signer = signature.check(envelope, relay, None, rest)
     if request.WhichOneof("verb") not in _STARTS:
-        raise Refused(Code.INVALID_ARGUMENT, "what was delivered is no start")
+        raise Refused(Code.INVALID_ARGUMENT, "what was delivered is not a start")
     if envelope.proof.root:
         signature.check_jobs(envelope, pieces or ())
     said = _acting(envelope, signer)

@@ -70,11 +70,11 @@ def _alter(call: Call, jobs: Sequence[Job], done: Callable[[Refused | None], Non
 
 def _check(call: Call, request: request_pb2.Change, *, selects: bool) -> None:
     if not any(map(request.HasField, ("held", "priority", "time_limit_ms", "parallel"))):
-        raise Refused(Code.INVALID_ARGUMENT, "the change sets nothing")
+        raise Refused(Code.INVALID_ARGUMENT, "the request changes nothing")
     if request.HasField("priority"):
         check_priority(request.priority)
         if request.priority > (highest := call.member.limits.highest_priority):
-            message = f"the priority is {request.priority}, and the roster allows this member at most {highest}"
+            message = f"the priority is {request.priority}, but the roster allows this member at most {highest}"
             raise Refused(Code.PERMISSION_DENIED, message, "set a lower one")
     if request.time_limit_ms > LONGEST_DURATION_MS:
         raise Refused(Code.INVALID_ARGUMENT, "the time limit is longer than 1000 days")

@@ -41,7 +41,7 @@ def read_selection(message: request_pb2.Selection, member: Member, lookup: Looku
         raise Refused(Code.INVALID_ARGUMENT, f"the id of a batch's run has {ID_BYTES} bytes, not {len(message.batch)}")
     if member.job:
         if which != "batch":
-            raise Refused(Code.PERMISSION_DENIED, f"{member.name} names jobs and runs by their ids", reason=Reason.ROLE)
+            raise Refused(Code.PERMISSION_DENIED, f"{member.name} must name jobs and runs by their ids", reason=Reason.ROLE)
         demand_run(member, message.batch, lookup)
     if which == "everything" and message.everything:
         demand(member, Right.STOP, owner)

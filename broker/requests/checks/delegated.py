@@ -32,7 +32,7 @@ def demand_verb(member: Member, verb: str) -> None:
     """
     if member.job and verb not in VERBS:
         what = verb.replace("_", " ")
-        message = f"{member.name} may start jobs, and see and stop those that it started; it may not ask for that ({what})"
+        message = f"{member.name} may start jobs, and see and stop those that it started; it may not use this request ({what})"
         raise Refused(Code.PERMISSION_DENIED, message, _YOURSELF, reason=Reason.ROLE)
 
 
@@ -61,7 +61,7 @@ def demand_filter(wanted: NewsFilter, member: Member, lookup: Lookup) -> None:
     if wanted.batch:
         demand_run(member, wanted.batch, lookup)
     elif not wanted.jobs:
-        message = f"{member.name} hears only of jobs that it started"
+        message = f"{member.name} can get events only of jobs that it started"
         raise Refused(Code.PERMISSION_DENIED, message, "name them, or a run of them", reason=Reason.ROLE)
     for key in wanted.jobs:
         lookup.visible_job(key, member)
@@ -120,5 +120,7 @@ def _check_depth(starter: Job) -> None:
         message = "a job that was started by a job gets no key of its own through a broker"
         raise Refused(Code.UNIMPLEMENTED, message, "start it without that")
     if starter.depth + 2 > MOST_LEVELS:
-        message = f"{MOST_LEVELS} jobs started each other down to this one, which is the limit, so it may start no more that start jobs"
+        message = (
+            f"{MOST_LEVELS} jobs started each other down to this one, which is the limit, so the jobs that it starts cannot start others"
+        )
         raise Refused(Code.RESOURCE_EXHAUSTED, message, "start it without a key of its own")

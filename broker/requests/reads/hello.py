@@ -107,7 +107,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
     if not asked.oldest_version <= PROTOCOL_VERSION <= asked.newest_version:
         raise Refused(
             Code.FAILED_PRECONDITION,
-            f"this worker speaks protocol version {PROTOCOL_VERSION}, the client {asked.oldest_version} to {asked.newest_version}",
+            f"this worker supports protocol version {PROTOCOL_VERSION}, the client {asked.oldest_version} to {asked.newest_version}",
             "upgrade the older of the two",
             reason=Reason.NO_COMMON_VERSION,
         )

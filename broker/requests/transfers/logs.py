@@ -46,7 +46,7 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
 def _find_moment(call: Call, lookup: Lookup, engine: Engine) -> None:
     request = call.request.read_log
     if request.stream != request_pb2.STREAM_BOTH:
-        raise Refused(Code.INVALID_ARGUMENT, "a moment is found in both logs together")
+        raise Refused(Code.INVALID_ARGUMENT, "`since_us` needs the stream BOTH")
     attempt = attempt_of(lookup.visible_job(read_key(request.key, call.member), call.member), request.attempt)
     stdout, stderr = engine.find_in_logs(attempt.run, request.since_us) if attempt.started_at_us else (0, 0)
     header = request_pb2.LogRange(start=stdout + stderr, stderr_start=stderr, now_us=wall_us(), attempt=attempt.key.attempt)

@@ -246,7 +246,7 @@ def unknown(after: After, position: int, execute: _Execute, owner: bytes) -> Ref
     """Return the refusal of a job whose target is unknown."""
     mark = mark_of(JobKey(owner, after.job)) if after.job else b""
     if mark and execute("SELECT 1 FROM tombstones WHERE mark = ?", (mark,)).fetchone():
-        message = f"the job {format_id(after.job)} that it is to wait for has ended and was forgotten, and with it how it ended"
+        message = f"the job {format_id(after.job)}, which it is to wait for, has ended and was forgotten, including how it ended"
         return Refused(Code.NOT_FOUND, message, "leave that condition out", position, Reason.FORGOTTEN)
     message = f"there is nothing to wait for: {described(after)} is not known to this worker as yours"
     return Refused(Code.NOT_FOUND, message, "list your jobs", position, Reason.NO_SUCH_JOB)

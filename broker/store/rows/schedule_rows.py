@@ -31,7 +31,7 @@ def add(execute: Execute, write: AddSchedule) -> None:
         write.result = found[0] if same else _taken(new.id, "belongs to another schedule")
         return
     if execute("SELECT 1 FROM schedules WHERE owner = ? AND name = ?", (new.owner, new.name)).fetchone():
-        what = f"there is a schedule {new.name} already"
+        what = f"there is already a schedule {new.name}"
         write.result = Refused(Code.ALREADY_EXISTS, what, "choose another name, or remove that one", reason=Reason.NAME_TAKEN)
         return
     # Counted here, as many requests to add one can be written at once.

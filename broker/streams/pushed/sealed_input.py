@@ -41,5 +41,5 @@ class SealedInput:
             return "the standard input cannot be checked: the worker was restarted meanwhile, and what it had noted of it is gone"
         if self._hash.is_sealed(self.fed, seal):
             return ""
-        what = "its sender has signed another one" if seal else "the signature of its sender is missing"
+        what = "its sender signed other bytes" if seal else "the signature of its sender is missing"
         return f"the {self._hash.size} bytes of standard input that the broker has passed on are not what was sent: {what}"

@@ -88,7 +88,7 @@ def test_a_streamed_input_that_was_altered_fails_its_job_and_is_named(scene: Sce
     if passed_on == sent:
         assert (end.why, outcome.stdin_problem) == ("", "")
     else:
-        assert "are not what was sent: its sender has signed another one" in end.why
+        assert "are not what was sent: its sender signed other bytes" in end.why
         assert outcome.stdin_problem == end.why
 
 
@@ -114,7 +114,7 @@ def test_an_input_that_was_altered_before_a_restart_of_the_worker_is_named(scene
     end = scene.broker.feed(link, scene.ada.public, job, asked, passed_on[-100_000:] if size > 200_000 else passed_on[half:], seal)
     assert end.reached == size
     outcome = scene.broker.await_end(link, job).report.outcome
-    assert ("its sender has signed another one" in outcome.stdin_problem) is evil, outcome
+    assert ("its sender signed other bytes" in outcome.stdin_problem) is evil, outcome
     assert bool(outcome.stdin_problem) is evil
     # Its notes are gone with its end.
     name = request_pb2.AttemptName(owner=scene.ada.public, id=job, attempt=1)
@@ -356,7 +356,7 @@ def test_the_seal_of_another_job_or_feed_is_none_and_typing_is_no_way_around_it(
 
     assert run(b"t" * 16, b"") == run(b"t" * 16, b"", types=True) == ""
     for problem in (run(b"u" * 16, b""), run(b"t" * 16, os.urandom(16)), run(b"t" * 16, os.urandom(16), types=True)):
-        assert "its sender has signed another one" in problem
+        assert "its sender signed other bytes" in problem
 
 
 def test_a_schedule_that_is_started_at_once_is_started_once_whatever_time_a_broker_says(scene: Scene, tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_a_removal_that_is_forged_altered_or_meant_for_another_worker_stops_noth
 
     left, right = scene.left.worker.public, scene.right.worker.public
     for liar in (scene.broker.identity, generate()):
-        assert "1 of 1 jobs go on" in show(removal(liar, left))
+        assert "1 of 1 jobs continue" in show(removal(liar, left))
     # What was signed to remove the other one; with the key of this one in it instead; one that was kept back while the worker was let in
     # again; and one that removes a worker without jobs.
     assert "removes another worker" in show(removal(root, right))

@@ -36,7 +36,7 @@ def test_an_admin_learns_what_the_worker_says_of_itself(own_home: Home, worker: 
     (worker.state / "ballast").unlink()
     said = found(own_home, status=1)
     assert said["roster"][0] == "problem"
-    assert "it has 1 error since it was started" in said["log"][1]
+    assert "1 error since it was started" in said["log"][1]
     assert said["ballast"][0] == "warning"
     assert b"ballast      the space that is reserved" in own_home.jobwire("status").stdout
     worker.roster.write_text(before)

@@ -202,7 +202,7 @@ def test_a_start_is_refused_if_inodes_are_short_and_says_that_bytes_are_free(few
 
         # The disk is checked ten times per second.
         said = wait_until(refusal, "a start is refused")
-        assert re.search(r"fewer than 100 free inodes, though .* free", said), said
+        assert re.search(r"fewer than 100 free inodes, although .* free", said), said
         for path in made:
             path.unlink()
         assert client.run(["true"]).returncode == 0

@@ -64,7 +64,7 @@ def test_two_workers_of_one_allocation_run_jobs_and_leave_together(tmp_path: Pat
         for how in ((), ("--follow",), ("--verify", "--worker", keys[0], "--worker", keys[1])):
             found = home.jobwire("logs", jobs[0].id, *how)
             assert (found.stdout, found.stderr) == (whole, b"e\n")
-        assert b"is not kept at the broker" in home.jobwire("logs", jobs[0].id, "--timestamps", status=1).stderr
+        assert b"does not keep the times of its output" in home.jobwire("logs", jobs[0].id, "--timestamps", status=1).stderr
         with broker.client() as client:
             client.job(jobs[0].id).forget()
             assert client.job(jobs[1].id).read_range("stderr", 0, 10)[0] == b"e\n"

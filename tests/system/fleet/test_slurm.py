@@ -67,7 +67,7 @@ def test_a_cluster_grows_and_shrinks_and_nothing_is_lost_in_between(cluster: Slu
             client.job(long.id).wait()
             outcome = client.job(long.id).info().outcome
             assert outcome is not None
-            assert "stopped by the worker, which leaves" in outcome.sentence
+            assert "stopped by the worker, which is leaving" in outcome.sentence
             left = broker.state / "growth"
             wait_until(lambda: not (states(client) or client.workers.list() or list(left.iterdir())), "all workers have left")
             # Their logs are at the broker.

@@ -132,7 +132,7 @@ def test_what_a_job_starts_belongs_to_its_owner_and_it_sees_that_and_itself(acti
             delegate.job(name).info()
     with refused(Code.NOT_FOUND, "there is no job"):
         delegate.job_by_key(*other.key).kill()
-    with refused(Code.PERMISSION_DENIED, "hears only of jobs that it started"):
+    with refused(Code.PERMISSION_DENIED, "can get events only of jobs that it started"):
         next(delegate.events())
 
 
@@ -148,7 +148,7 @@ def test_a_job_may_not_do_what_is_for_members(acting: Acting) -> None:
         request_pb2.Request(list_schedules=request_pb2.ListSchedules()),
     )
     for request in requests:
-        with refused(Code.PERMISSION_DENIED, "it may not ask for that"):
+        with refused(Code.PERMISSION_DENIED, "it may not use this request"):
             delegate.connection.call(request)
     with refused(Code.PERMISSION_DENIED, "nice values below 0"):
         delegate.submit(["true"], nice=-1)

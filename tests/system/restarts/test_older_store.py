@@ -35,5 +35,5 @@ def test_an_older_store_runs_nothing_twice_and_names_the_process_that_it_does_no
         with worker.start().client() as client:
             assert [client.job(one).result(timeout=60).returncode for one in (first, queued)] == [3, 4]
         assert ledger.read_text().split() == ["first", "queued"]
-        assert f"process {pid} is that of a job, " in worker.log.read_text()
+        assert f"process {pid} belongs to job " in worker.log.read_text()
         gate.write_bytes(b"go\n")

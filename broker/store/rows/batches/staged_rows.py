@@ -171,7 +171,7 @@ def _unknown_target(execute: _Execute, write: StagePart, job: StagedJob, own: se
         if after.job and execute("SELECT 1 FROM staged_ids WHERE owner = ? AND id = ? AND run = ?", (run.owner, after.job, row)).fetchone():
             continue
         if write.for_schedule:
-            message = "the jobs of a schedule start at its times, and wait for no others than each other"
+            message = "the jobs of a schedule start at its times, and can wait only for each other"
             return Refused(Code.INVALID_ARGUMENT, message)
         if edges.find_target(execute, run.owner, after) is None:
             return edges.unknown(after, 0, execute, run.owner)

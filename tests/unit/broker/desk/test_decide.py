@@ -412,7 +412,7 @@ def test_what_cannot_be_recorded_yet_is_told_beside_what_else_a_job_waits_for_un
     (ending,) = desk.written
     job = desk.state.live[key(1)]
     assert desk.take(WriteDelayed(ending, "the disk is full")) == [("tell", key(1), Word.STUCK)]
-    assert desk.state.why_waiting(job) == "what happened to it cannot be recorded: the disk is full; this is tried again and again"
+    assert desk.state.why_waiting(job) == "its state cannot be recorded: the disk is full; the worker keeps trying"
     desk.record(ending)
     assert desk.state.why_waiting(job) == ""
 
@@ -426,7 +426,7 @@ def test_a_reason_of_the_engine_outlives_one_of_the_store() -> None:
     desk.take(Facts([Delayed(attempt(1), "its output waits for space")]))
     desk.take(WriteDelayed(starting, "the disk is full"))
     job = desk.state.live[key(1)]
-    assert desk.state.why_waiting(job).startswith("its output waits for space; what happened to it cannot be recorded: the disk is full")
+    assert desk.state.why_waiting(job).startswith("its output waits for space; its state cannot be recorded: the disk is full")
     desk.record(starting)
     assert desk.state.why_waiting(job) == "its output waits for space"
 

@@ -62,7 +62,7 @@ async def test_jobs_that_are_not_found_yet_are_shown_as_they_are(house: House) -
     first, second, third = shown(house)
     assert (first.state, first.pid, first.waits_for) == (job_pb2.STATE_RUNNING, 101, "")
     assert [one.state for one in (second, third)] == [job_pb2.STATE_QUEUED] * 2
-    assert "not all jobs were found again" in second.waits_for
+    assert "is still reading its jobs" in second.waits_for
     # No two dates are the same.
     assert 0 <= second.lasted_us - 5_000_000 < 100
     assert house.lookup.named("second", parse_typed("second"), ADA).key == key(2)
@@ -317,8 +317,8 @@ async def test_a_process_of_a_job_that_the_store_does_not_know_is_named(house: H
     house.engine.known = [started(1), started(9)]
     await house.desk.recover()
     (said,) = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert said.startswith(f"process {started(9).pid} is that of a job, ")
-    assert "which the store does not know" in said
+    assert said.startswith(f"process {started(9).pid} belongs to job ")
+    assert "which is not in the store" in said
     house.engine.effects.clear()
 
 

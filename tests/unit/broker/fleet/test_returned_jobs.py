@@ -105,15 +105,15 @@ async def test_files_for_a_job_that_is_on_no_worker_are_refused_with_what_to_do(
     (refused,) = answers
     assert refused is not None
     assert (refused.code, refused.reason) == (Code.FAILED_PRECONDITION, Reason.NOT_STARTED)
-    assert "is on no worker yet" in refused.message
+    assert "it has no folder on a worker yet" in refused.message
     assert refused.next_step == "try again when it runs"
-    with pytest.raises(Refused, match="is on no worker yet"):
+    with pytest.raises(Refused, match="it has no folder on a worker yet"):
         lab.broker.engine.depot.fetch(lab.name(1), b"result", 0, b"")
     # One that has ended so never had one.
     key = JobKey(lab.client.public, bytes([1]) * 16)
     lab.broker.house.desk.take(Stop([(key, StopOrder(15, 0, "ada"))], b"", lambda: None))
     await lab.broker.durable()
-    with pytest.raises(Refused, match="it ended before it was on any worker") as ended_early:
+    with pytest.raises(Refused, match="it ended before it was sent to a worker") as ended_early:
         lab.broker.engine.depot.fetch(lab.name(1), b"result", 0, b"")
     assert ended_early.value.reason is Reason.NO_SUCH_FILE
 

@@ -52,7 +52,7 @@ async def test_no_answer_is_no_end(lab: Lab) -> None:
         await lab.look(10)
     assert lab.states == [State.JOINED]
     assert lab.side.state(lab.client, 1) == "RUNNING"
-    assert "does not answer" in queue.trouble
+    assert "does not respond" in queue.trouble
     await lab.submit(5)
     await lab.look(1)
     assert len(lab.names) == 1, "nothing is asked for meanwhile"
@@ -100,7 +100,7 @@ async def test_an_end_that_is_proven_tells_that_its_jobs_are_lost(lab: Lab) -> N
     await lab.side.durable()
     outcome = lab.side.outcome(lab.client, 1)
     assert outcome is not None
-    assert outcome.sentence == f"its worker was {name}, whose allocation is 100 TIMEOUT: what ran there was ended with it"
+    assert outcome.sentence == f"its worker was {name}, whose allocation is 100 TIMEOUT: its jobs ended with it"
 
 
 async def test_three_that_never_join_pause_the_queue_with_the_reason(lab: Lab) -> None:

@@ -177,7 +177,7 @@ async def test_jobs_may_wait_for_what_only_a_queue_can_give(lab: Lab) -> None:
     long = stock.timed(Wants(1), 3_600_000)
     assert "ends in 59m" in stock.never_fits(long)
     await lab.submit(1)
-    assert lab.side.waits_for(lab.client, 1) == "there is no worker; more are asked for through q"
+    assert lab.side.waits_for(lab.client, 1) == "there is no worker; more are requested through q"
 
 
 async def test_a_drained_worker_leaves_when_its_jobs_have_ended(lab: Lab) -> None:

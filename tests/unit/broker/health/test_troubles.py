@@ -30,7 +30,7 @@ def test_a_daemon_that_is_well_says_nothing() -> None:
         (WELL._replace(free_bytes=1 << 20), Subject.SPACE, "1 MiB of 2 TiB are free"),
         (WELL._replace(files_left=7), Subject.INODES, "room for only 7 more files"),
         (WELL._replace(ballast=False), Subject.BALLAST, "a full disk delays them"),
-        (WELL._replace(logged=Logged(2, "5m", "no disk")), Subject.LOG, "2 errors since it was started, the last 5m ago: no disk"),
+        (WELL._replace(logged=Logged(2, "5m", "no disk")), Subject.LOG, "2 errors since it was started, the last one 5m ago: no disk"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_do(measured: Measured, subject: Subject, words: str) -> None:

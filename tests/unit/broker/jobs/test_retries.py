@@ -114,7 +114,7 @@ async def test_an_attempt_that_fails_is_followed_by_another_after_its_delay(hous
     assert (job.attempt.key, job.attempt.phase, job.state) == (attempt(1, 2), Phase.QUEUED, State.QUEUED)
     assert [one.key for one in job.earlier] == [attempt(1)]
     assert house.desk.starts_in_us(job) == pytest.approx(10_000_000, abs=10)
-    assert house.desk.why_waiting(job) == "attempt 1 exited with status 6, and attempt 2 of at most 3 starts a while later"
+    assert house.desk.why_waiting(job) == "attempt 1 exited with status 6, and attempt 2 of at most 3 starts after a delay"
     assert house.state.queue.running == 0
     house.now += 9_999_999
     house.desk.take(Due())
@@ -248,7 +248,7 @@ async def test_a_time_limit_set_while_the_next_attempt_is_being_launched_counts_
     await house.durable()
     assert [answer and answer.message for answer in answers] == [
         "the job 01010101-0101-0101-0101-010101010101 has started, and cannot be held",
-        "the job 01010101-0101-0101-0101-010101010101 has started, and its priority has no effect any more",
+        "the job 01010101-0101-0101-0101-010101010101 has started, and its priority no longer has an effect",
         None,
     ]
     house.engine.expect(("settled", attempt(1)), ("start", attempt(1, 2)), ("limit", attempt(1, 2), 5000))

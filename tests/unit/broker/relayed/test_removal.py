@@ -106,7 +106,7 @@ async def test_nobody_but_who_may_stop_them_here_can_have_them_stopped(worker: W
     for liar in (BROKER, generate()):
         found = await refused(worker, removal(worker, liar))
         assert found.code is Code.PERMISSION_DENIED
-        assert "2 of 2 jobs go on" in found.message
+        assert "2 of 2 jobs continue" in found.message
     worker.members[ADMIN.public] = Member("root", ADMIN.public, "submitter")
     assert "may not stop or signal jobs of others" in (await refused(worker, removal(worker))).message
 

@@ -129,10 +129,10 @@ async def test_a_job_of_a_batch_runs_nothing_again_that_it_may_not(house: House)
     refused = await refusal(stage(house, 0, [again, named_again(job_id(3), JobKey(OWNER, job_id(9)), ())]))
     assert (refused.code, refused.job_index) == (Code.NOT_FOUND, 1)
     other = request_pb2.NewJob(id=job_id(2), rerun=again.rerun, spec=job_pb2.JobSpec(argv=[b"evil"]))
-    assert "not that of the job" in (await refusal(stage(house, 0, [other]))).message
+    assert "a spec other than that of job" in (await refusal(stage(house, 0, [other]))).message
     assert "reruns" in (await refusal(stage(house, 0, [again], for_schedule=True))).message
     again.after.add(condition=job_pb2.CONDITION_OK, job=job_id(1))
-    assert "waits only for jobs that run again with it" in (await refusal(ask(house, start=request_pb2.Start(jobs=[again])))).message
+    assert "can wait only for jobs that run again with it" in (await refusal(ask(house, start=request_pb2.Start(jobs=[again])))).message
     house.engine.effects.clear()
 
 
@@ -223,7 +223,10 @@ async def test_somebody_else_may_stage_the_same_ids(house: House) -> None:
         (request_pb2.Stage(jobs=FIRST, batch=RUN, number=2000), "at most 2000 parts"),
         (request_pb2.Stage(jobs=[FIRST[0], FIRST[0]], batch=RUN), "twice"),
         (request_pb2.Stage(jobs=[new_job(1, argv=[])], batch=RUN), "no program"),
-        (request_pb2.Stage(jobs=[request_pb2.NewJob(id=RUN, rerun=job_pb2.JobKey(id=RUN), feed=True)], batch=RUN), "cannot be fed"),
+        (
+            request_pb2.Stage(jobs=[request_pb2.NewJob(id=RUN, rerun=job_pb2.JobKey(id=RUN), feed=True)], batch=RUN),
+            "cannot have a streamed standard input",
+        ),
         (request_pb2.Stage(jobs=[request_pb2.NewJob(id=RUN, after=[job_pb2.After(job=RUN)])], batch=RUN), "only for one that runs again"),
     ],
 )

@@ -172,7 +172,7 @@ async def test_a_run_that_may_not_start_is_not_started_in_part(house: House) -> 
     assert (await show(house)).firings[0].note.startswith("not started: ")
     house.members = {}
     await pass_to(house, 3)
-    assert "not on the worker's roster" in (await show(house)).firings[0].note
+    assert "no longer on the worker's roster" in (await show(house)).firings[0].note
     house.engine.expect()
     assert house.state.staged == {}
 

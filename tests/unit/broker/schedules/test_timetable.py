@@ -214,9 +214,9 @@ async def test_a_job_that_was_started_by_hand_counts_as_its_earlier_one(house: H
 @pytest.mark.parametrize(
     ("member", "why"),
     [
-        (None, "its owner is not on the worker's roster any more"),
+        (None, "its owner is no longer on the worker's roster"),
         (Member("ada", OWNER, "viewer"), "ada has the role viewer, which may not submit jobs"),
-        (Member("ada", OWNER, "submitter", Limits(highest_priority=1)), "the priority is 2, and the roster allows this member at most 1"),
+        (Member("ada", OWNER, "submitter", Limits(highest_priority=1)), "the priority is 2, but the roster allows this member at most 1"),
     ],
 )
 async def test_nothing_is_started_for_an_owner_who_may_not_any_more(house: House, member: Member | None, why: str) -> None:
@@ -333,7 +333,7 @@ async def test_the_history_has_an_end(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("wishes", "why"),
-    [({"nice": -5}, "may not use nice values below 0, and -5 was given"), ({"cpus": 99}, "the job can never start here")],
+    [({"nice": -5}, "may not use nice values below 0, such as -5"), ({"cpus": 99}, "the job can never start here")],
 )
 async def test_nothing_is_started_that_a_start_would_refuse(house: House, wishes: dict[str, int], why: str) -> None:
     schedule = await add(house, **wishes)

@@ -31,5 +31,5 @@ def test_a_port_in_use_that_nobody_asked_for_is_named_only_if_the_other_one_is_f
 
     with pytest.raises(CannotListen) as refused:
         bind_events(bind, ASKED, events)
-    assert refused.value.message == f"{named} cannot be listened on: Address already in use"
+    assert refused.value.message == f"cannot listen on {named}: Address already in use"
     assert refused.value.next_step == f"use another with {option}, or end the program that uses it"

@@ -192,7 +192,7 @@ async def test_a_peer_that_does_not_read_is_cut_off_and_nobody_else(opened: Open
 async def test_the_port_in_use_is_named(opened: Opened, tmp_path: Path) -> None:
     settings = Settings("worker", "test", tmp_path / "other.db", opened.roster, opened.daemon.endpoint, "tcp://127.0.0.1:*")
     second = Daemon(Foundation(settings, generate()), EngineDouble())
-    with pytest.raises(Exception, match="cannot be listened on: Address already in use"):
+    with pytest.raises(Exception, match=r"cannot listen on .*: Address already in use"):
         await second.start()
     second.close()
 

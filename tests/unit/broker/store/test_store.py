@@ -295,7 +295,7 @@ async def test_a_client_that_waits_for_an_end_learns_that_it_cannot_be_recorded(
     house.store._writes.execute("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END")
     house.store._writes.commit()
     house.desk.hear([ended(1)])
-    assert listener.heard == ["started", "what happened to it cannot be recorded: disk I/O error; this is tried again and again"]
+    assert listener.heard == ["started", "its state cannot be recorded: disk I/O error; the worker keeps trying"]
     assert house.desk.why_waiting(job) == listener.heard[-1]
     house.store._writes.execute("DROP TRIGGER full")
     await house.durable()

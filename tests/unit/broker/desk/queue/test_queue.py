@@ -210,8 +210,8 @@ def test_what_gets_free_is_held_and_that_is_said() -> None:
     for _ in range(9):
         queue.release(running.pop(0))
         running += queue.take()
-    assert queue.why_waiting(key(2)) == "it waits for 2 slots: 1 of 2 is free; what becomes free is kept for it"
-    assert queue.why_waiting(key(11)) == "room is held for a job that has waited longer and takes more"
+    assert queue.why_waiting(key(2)) == "it waits for 2 slots: 1 of 2 is free; what becomes free is reserved for it"
+    assert queue.why_waiting(key(11)) == "room is reserved for a job that has waited longer and needs more"
 
 
 def test_a_job_that_takes_nothing_of_what_is_scarce_does_not_pass_one_that_waits_for_it() -> None:

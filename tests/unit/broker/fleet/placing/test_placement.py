@@ -52,14 +52,14 @@ def test_room_on_two_machines_is_no_room_for_one_job() -> None:
     fleet = stock(Capacity(2), Capacity(2))
     assert fleet.free_slots == 4
     assert not fleet.fits(Wants(3))
-    assert fleet.never_fits(Wants(3)) == "no worker has so much: it takes 3 slots, but there are 2"
+    assert fleet.never_fits(Wants(3)) == "no worker is large enough: it takes 3 slots, but there are 2"
     assert not fleet.never_fits(Wants(2))
 
 
 def test_a_job_that_waits_for_what_a_queue_gives_says_so_and_a_queue_is_no_worker() -> None:
     fleet = stock(labelled(gpu="a100"))
     fleet.set_machine(b"queue q", "q", labelled(lab=""), ready=False, end=End(0.0, 100.0, 1000.0))
-    assert fleet.why_nowhere(on("lab")) == "it waits for a worker that is asked for through q"
+    assert fleet.why_nowhere(on("lab")) == "it waits for a worker that is requested through q"
     assert fleet.why_nowhere(on("host=x")) == "no worker has the label host=x; workers: w0"
 
 
@@ -92,7 +92,7 @@ def test_a_machine_that_is_let_in_again_before_its_jobs_have_ended_still_has_the
 def test_of_one_machine_that_takes_none_it_is_told_why() -> None:
     fleet = stock(labelled(gpu="a100"))
     fleet.set_machine(b"\0", "w0", None, ready=False)
-    assert fleet.why_nowhere(on("gpu")) == "what it may run on gets no jobs now: w0 can take no jobs now"
+    assert fleet.why_nowhere(on("gpu")) == "the workers that could run it get no jobs now: w0 cannot take jobs now"
     fleet.note_closed(b"\0", "is drained")
     assert fleet.why_nowhere(on("gpu")) == "it can run only on w0, which is drained"
     fleet.set_machine(b"\0", "w0", None, ready=True)
@@ -166,9 +166,9 @@ def test_labels_that_no_worker_has_are_waited_for_and_named() -> None:
     assert fleet.why_nowhere(Wants(where=Where(not_on=("host",)))) == "no worker is without the label host; workers: w0, w1"
     assert fleet.why_nowhere(on("gpu", slots=2)) == ""
     fleet.set_machine(b"\1", "w1", Capacity(4), ready=True)
-    assert fleet.why_nowhere(on("gpu", slots=3)) == "no worker with gpu has so much: it takes 3 slots, but there are 2"
+    assert fleet.why_nowhere(on("gpu", slots=3)) == "no worker with gpu is large enough: it takes 3 slots, but there are 2"
     fleet.set_machine(b"\0", "w0", None, ready=False)
-    assert fleet.why_nowhere(on("gpu")) == "what it may run on gets no jobs now: w0 can take no jobs now"
+    assert fleet.why_nowhere(on("gpu")) == "the workers that could run it get no jobs now: w0 cannot take jobs now"
 
 
 def test_what_waits_for_room_says_where() -> None:
@@ -195,9 +195,9 @@ def test_a_machine_that_is_not_ready_keeps_its_jobs_and_gets_none() -> None:
     assert fleet.take(PLAIN).machine == b"\1"
     assert fleet.why_closed() == ""
     fleet.set_machine(b"\1", "w1", None, ready=False)
-    assert fleet.why_closed() == "no worker is ready: w0, w1 can take no jobs now"
+    assert fleet.why_closed() == "no worker is ready: w0, w1 cannot take jobs now"
     fleet.note_closed(b"\1", "is drained")
-    assert fleet.why_closed() == "no worker is ready: w1 is drained; w0 can take no jobs now"
+    assert fleet.why_closed() == "no worker is ready: w1 is drained; w0 cannot take jobs now"
     fleet.put_back(PLAIN, taken)
     assert fleet.used("slots") == 1
 

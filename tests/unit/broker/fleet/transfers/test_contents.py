@@ -166,7 +166,7 @@ async def test_a_job_that_is_stopped_while_its_files_are_sent_never_starts(lab: 
     lab.wire.up()
     await lab.submit(1)
     await lab.over()
-    assert "files are sent" in lab.broker.waits_for(CLIENT, 1)
+    assert "files are being sent" in lab.broker.waits_for(CLIENT, 1)
     lab.broker.engine.end(key(1), 15, 0)
     await lab.over()
     outcome = lab.broker.outcome(CLIENT, 1)

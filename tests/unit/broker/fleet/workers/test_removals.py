@@ -172,7 +172,7 @@ async def test_a_worker_that_does_not_stop_them_is_named_and_their_ends_are_told
     await lab.remove()
     await lab.come_back()
     assert lab.worker.engine.effects == []
-    assert lab.warnings.startswith("worker lab was removed, and does not stop what runs there: 1 of 1 jobs go on: ")
+    assert lab.warnings.startswith("worker lab was removed, and does not stop its jobs: 1 of 1 jobs continue: ")
     await lab.worker.happen(ended(lab.name, 0))
     await lab.told()
     assert lab.late is not None
@@ -270,7 +270,7 @@ async def test_it_is_let_in_for_so_long_and_no_longer_whatever_its_clock_was_set
     assert removals.member(lab.key) is not None
     lab.broker.house.now = removed_at_us + OPEN_US
     assert removals.member(lab.key) is removals.by_curve(curve_public_of(lab.key)) is None
-    assert len([one for one in caplog.messages if "more than 90 days after it was removed, and is not let in" in one]) == 1
+    assert len([one for one in caplog.messages if "more than 90 days after it was removed, and is not admitted" in one]) == 1
     # A clock that is set back takes nothing from it.
     lab.broker.house.now = removed_at_us
     assert lab.is_pending

@@ -23,10 +23,10 @@ def worker(state: WorkerState = WorkerState.READY, **fields: object) -> Worker:
     ("one", "why", "none"),
     [
         (worker(), "", False),
-        (worker(held_off=True), "has no space for jobs now", False),
-        (worker(WorkerState.JOINING), "has just connected and tells what it has", False),
+        (worker(held_off=True), "has no disk space for jobs now", False),
+        (worker(WorkerState.JOINING), "has just connected and is reporting its jobs", False),
         (worker(WorkerState.DRAINING, drained=True), "is drained", True),
-        (worker(WorkerState.DRAINING), "is to leave", True),
+        (worker(WorkerState.DRAINING), "is about to leave", True),
         (worker(WorkerState.UNREACHABLE), "cannot be reached since 1970-01-01 00:00:00 UTC", False),
         (worker(WorkerState.UNREACHABLE, drained=True), "is drained and cannot be reached since 1970-01-01 00:00:00 UTC", True),
         (worker(WorkerState.UNREACHABLE, stopped=True), "was stopped on its machine at 1970-01-01 00:00:00 UTC", False),

@@ -45,7 +45,7 @@ async def test_pieces_of_several_streams_are_one_input(inlet: InletDouble) -> No
     feed(sealed, inlet, b"one ")
     feed(sealed, inlet, b"two")
     assert sealed.problem(seal_of(b"one two")) == ""
-    assert "its sender has signed another one" in SealedInput(FED).problem(seal_of(b"one two"))
+    assert "its sender signed other bytes" in SealedInput(FED).problem(seal_of(b"one two"))
     assert "the signature of its sender is missing" in sealed.problem(b"")
 
 
@@ -63,14 +63,14 @@ async def test_a_worker_that_was_restarted_checks_all_of_it(inlet: InletDouble, 
     feed(again, inlet, WHOLE[cut:])
     again.add(inlet, memoryview(b""))
     assert again.problem(seal_of(WHOLE)) == ""
-    assert "its sender has signed another one" in again.problem(seal_of(WHOLE[:-1] + b"?"))
+    assert "its sender signed other bytes" in again.problem(seal_of(WHOLE[:-1] + b"?"))
 
 
 async def test_what_came_before_a_restart_is_checked_too(inlet: InletDouble) -> None:
     feed(SealedInput(FED), inlet, b"evil" + WHOLE[4 : BLOCK_BYTES + 99])
     again = SealedInput(FED)
     feed(again, inlet, WHOLE[BLOCK_BYTES + 99 :])
-    assert "its sender has signed another one" in again.problem(seal_of(WHOLE))
+    assert "its sender signed other bytes" in again.problem(seal_of(WHOLE))
 
 
 async def test_what_cannot_be_checked_as_its_notes_are_gone_is_told(inlet: InletDouble) -> None:
