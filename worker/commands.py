@@ -48,11 +48,11 @@ def run(  # noqa: PLR0913 -- an argument for each option
     slots: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Number of jobs to run at once. Default: one per CPU, at least 4.")
     ] = None,
-    memory: Annotated[str, typer.Option(metavar="SIZE", help="How much memory jobs can reserve. Default: what the machine has.")] = "",
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="How much memory jobs can reserve. Default: all that the machine has.")] = "",
     gpus: Annotated[
-        str, typer.Option(metavar="N|LIST", help="GPUs to hand out, a number or ids. Default: those of NVIDIA that it has.")
+        str, typer.Option(metavar="N|LIST", help="GPUs that jobs can reserve, a number or ids. Default: all NVIDIA GPUs.")
     ] = "",
-    resource: Annotated[list[str], typer.Option(metavar="NAME=N", help="Define something that jobs can ask for, such as licences.")] = [],  # noqa: B006 -- never changed
+    resource: Annotated[list[str], typer.Option(metavar="NAME=N", help="Define a resource that jobs can reserve, such as licences.")] = [],  # noqa: B006 -- never changed
     label: Annotated[
         list[str], typer.Option(metavar="NAME[=VALUE]", help="Label the worker, for jobs that ask for it with --on: gpu=a100, lab.")
     ] = [],  # noqa: B006 -- never changed
@@ -61,7 +61,9 @@ def run(  # noqa: PLR0913 -- an argument for each option
     ] = None,
     keep_for: Annotated[str, typer.Option(metavar="AGE", help="How long to keep jobs that have ended: 30d, 12h, 2w, or all.")] = "30d",
     keep_jobs: Annotated[str, typer.Option(metavar="N", help="How many jobs that have ended to keep, or all.")] = "100000",
-    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="How much of their logs, folders and input: 10G, 500M, or all.")] = "10G",
+    keep_bytes: Annotated[
+        str, typer.Option(metavar="SIZE", help="How much of their logs, folders and input to keep: 10G, 500M, or all.")
+    ] = "10G",
     keep_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Refuse new jobs if the disk has less free space. 0 disables the check.")
     ] = "100M",
@@ -76,7 +78,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         str, typer.Option("--trust-broker", metavar="ROLE", help="Role of clients that only the broker knows: submitter or none.")
     ] = "submitter",
     offer: Annotated[
-        int | None, typer.Option(min=1, metavar="SLOTS", help="How many of the slots the broker gets at most. Default: all.")
+        int | None, typer.Option(min=1, metavar="SLOTS", help="How many of the slots the broker can use. Default: all.")
     ] = None,
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of other members as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
@@ -107,7 +109,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "feed_wait_ms": read_option(_parse_feed_wait, feed_wait, "--feed-wait"),
     }
     if trust_broker not in {"submitter", "none"}:
-        raise typer.BadParameter("it is submitter or none", param_hint="--trust-broker")
+        raise typer.BadParameter("the role is submitter or none", param_hint="--trust-broker")
     if join or (Path(settings["state"]) / layout.BROKER).exists():
         from .pairing.commands import use_broker  # noqa: PLC0415 -- most workers have no broker
 
@@ -131,7 +133,7 @@ def _parse_feed_wait(text: str) -> int:
     """Return a wait in milliseconds. Raises Refused(INVALID_ARGUMENT), also for 0."""
     if milliseconds := parse_duration(text):
         return milliseconds
-    raise Refused(Code.INVALID_ARGUMENT, "a job that does not wait could not be fed", "write it like 2m, 30s")
+    raise Refused(Code.INVALID_ARGUMENT, "with a wait of 0, a job could not receive input", "write it like 2m, 30s")
 
 
 @app.command()
@@ -139,10 +141,10 @@ def invite(
     *,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name for the member. Default: that of its machine.")] = "",
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin.")] = "submitter",
-    valid: Annotated[str, typer.Option("--valid", metavar="TIME", help="How long the token can be used.")] = "10m",
+    valid: Annotated[str, typer.Option("--valid", metavar="TIME", help="How long the token is valid.")] = "10m",
     endpoint: Annotated[
         str,
-        typer.Option("--endpoint", metavar="tcp://HOST:PORT", help="Where the other machine reaches this one, if not where it listens."),
+        typer.Option("--endpoint", metavar="tcp://HOST:PORT", help="Where the other machine reaches this one. Default: where it listens."),
     ] = "",
     state: StateOption = None,
 ) -> None:
@@ -159,7 +161,9 @@ def invite(
     if found is None:
         raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire worker run --listen tcp://ADDR:PORT starts one")
     if role == "worker":
-        raise typer.BadParameter("this is a worker, and no other one can join it: a broker invites workers", param_hint="--role")
+        raise typer.BadParameter(
+            "a worker cannot join another worker; workers are invited with: jobwire broker invite", param_hint="--role"
+        )
     print_token(found, name, role, valid, endpoint)
 
 
@@ -168,11 +172,11 @@ def leave(
     *,
     state: StateOption = None,
     roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Roster file. Default: that of the worker.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Leave although jobs of the broker are still here; they go on.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Leave even if jobs of the broker are still here; they continue.")] = False,
 ) -> None:
     """Leave the broker that this worker has joined. Its history and its own jobs stay.
 
-    Drain it first at the broker (jobwire broker drain): jobs that are still here cannot be told about any more.
+    Drain it first at the broker (jobwire broker drain): otherwise it is not told how jobs that are still here end.
     """
     from .pairing.commands import leave_broker  # noqa: PLC0415 -- as above
 

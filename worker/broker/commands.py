@@ -29,7 +29,7 @@ from ..own_process.early_signals import hold_signals_back
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run a broker, which joins several workers, and manage its workers.")
 
 StateOption = Annotated[
-    Path | None, typer.Option("--state", metavar="DIR", help="State folder of the broker. Default: broker/ in that of jobwire.")
+    Path | None, typer.Option("--state", metavar="DIR", help="State folder of the broker. Default: broker/ in the state folder of jobwire.")
 ]
 
 
@@ -43,13 +43,13 @@ def run(
     keep_for: Annotated[str, typer.Option(metavar="AGE", help="How long to keep jobs that have ended: 30d, 12h, 2w, or all.")] = "30d",
     keep_jobs: Annotated[str, typer.Option(metavar="N", help="How many jobs that have ended to keep, or all.")] = "100000",
     keep_logs: Annotated[
-        str, typer.Option(metavar="SIZE", help="How much of the output of jobs to keep whose workers have left. 0 keeps none.")
+        str, typer.Option(metavar="SIZE", help="How much output to keep of jobs whose workers have left. 0 keeps none.")
     ] = "10G",
     keep_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Refuse new jobs if the disk has less free space. 0 disables the check.")
     ] = "100M",
 ) -> None:
-    """Run a broker in the foreground until SIGTERM or SIGINT. The jobs of its workers go on without it."""
+    """Run a broker in the foreground until SIGTERM or SIGINT. The jobs of its workers continue without it."""
     # One that listens nowhere has neither clients nor workers.
     read_option(to_listen, listen, "--listen")
     requests, published = read_endpoints(listen, events)
@@ -78,9 +78,9 @@ def invite(
     ] = "worker",
     slots: Annotated[str, typer.Option("--slots", metavar="N|auto", help="How many jobs the machine runs at once.")] = "auto",
     label: Annotated[list[str], typer.Option(metavar="NAME[=VALUE]", help="Label the machine, for jobs that ask for it with --on.")] = [],  # noqa: B006 -- never changed
-    valid: Annotated[str, typer.Option("--valid", metavar="TIME", help="How long the token can be used.")] = "10m",
+    valid: Annotated[str, typer.Option("--valid", metavar="TIME", help="How long the token is valid.")] = "10m",
     endpoint: Annotated[
-        str, typer.Option("--endpoint", metavar="tcp://HOST:PORT", help="Where other machines reach the broker, if not where it listens.")
+        str, typer.Option("--endpoint", metavar="tcp://HOST:PORT", help="Where other machines reach the broker. Default: where it listens.")
     ] = "",
     state: StateOption = None,
 ) -> None:

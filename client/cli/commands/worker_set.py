@@ -25,10 +25,11 @@ def set_worker(
     slots: Annotated[str | None, Option("--slots", metavar="N", help="How many jobs run at once; one of --cpus N counts as N.")] = None,
     memory: Annotated[str | None, Option("--memory", metavar="SIZE", help="How much memory jobs can reserve.")] = None,
     gpus: Annotated[
-        str | None, Option("--gpus", metavar="N|LIST", help="The GPUs to hand out: how many, from 0 on, or their ids with commas.")
+        str | None,
+        Option("--gpus", metavar="N|LIST", help="The GPUs that jobs can reserve: how many, from 0 on, or their ids with commas."),
     ] = None,
     resource: Annotated[
-        list[str] | None, Option("--resource", metavar="NAME=N", help="Define something that jobs can ask for; 0 removes it.")
+        list[str] | None, Option("--resource", metavar="NAME=N", help="Define a resource that jobs can reserve; 0 removes it.")
     ] = None,
     label: Annotated[list[str] | None, Option("--label", metavar="NAME[=VALUE]", help="Give the worker a label.")] = None,
     remove_label: Annotated[list[str] | None, Option("--remove-label", metavar="NAME", help="Take a label from the worker.")] = None,
