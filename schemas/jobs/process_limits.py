@@ -95,7 +95,7 @@ def check_nice(nice: int | None) -> None:
 def digest_parts(
     memory_bytes: int | None, nice: int | None, umask: int | None, limits: Sequence[ResourceLimit]
 ) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Yield what the digest of a spec is over: the fields that are set, by their numbers in JobSpec."""
+    """Iterate over the values that go into the digest of a spec, with their field numbers; unset ones are left out."""
     for field, number in ((24, memory_bytes), (27, nice), (28, umask)):
         if number is not None:
             yield field, (b"%d" % number,)

@@ -1,1 +1,1 @@
-"""Files and folders as they travel between machines: the form of an archive, reading, and writing that leaves no folder."""
+"""Files and folders as they are sent between machines: the archive format, reading, and writing that cannot leave its folder."""

@@ -1,1 +1,1 @@
-"""What a worker is to others: what it has for jobs, its labels, and what its warnings are about."""
+"""What others know about a worker: its capacity for jobs, its labels, and the subjects of its warnings."""

@@ -1,4 +1,4 @@
-"""What a worker has for its jobs: slots, memory, GPUs, and what its operator defined; and what a job takes of it. Pure."""
+"""The capacity of a worker: slots, memory, GPUs, and resources that its operator defined; and how much of it a job takes. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GPU_ID = pattern(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 
 
 class Shun(NamedTuple):
-    """A machine that a job does not come to again: as long as no more is known of it than when it refused, which `known` counts."""
+    """A machine that refused a job and is not tried again until more is known about it; `known` counts what was known at that time."""
 
     machine: bytes
     known: int
@@ -49,7 +49,7 @@ class Wants(NamedTuple):
     shuns: tuple[Shun, ...] = ()
 
     def amount(self, name: str) -> int:
-        """Return how much of something it takes."""
+        """Return how much of something the job takes."""
         return self.slots if name == SLOTS else dict(self.others).get(name, 0)
 
 
@@ -59,7 +59,7 @@ NOBODYS = Wants(0)
 
 
 def wants_of(spec: JobSpec, depth: int = 0) -> Wants:
-    """Return what a job with this spec takes; the same object for all that ask for nothing.
+    """Return what a job with this spec takes; the same object for all that take only one slot.
 
     `depth`: how many jobs started each other before it, 0 if a person did.
     """
@@ -73,9 +73,9 @@ def wants_of(spec: JobSpec, depth: int = 0) -> Wants:
 
 @frozen
 class Capacity:
-    """What there is. `gpus`: an id of each, in the order in which they are handed out. `resources`: how much of each name.
+    """The capacity of a worker. `gpus`: their ids, in the order in which jobs get them. `resources`: how much there is of each name.
 
-    `labels`: what it is called, for jobs that ask for it.
+    `labels`: those of the worker, by which jobs select it.
     """
 
     slots: int
@@ -85,12 +85,12 @@ class Capacity:
     labels: Labels = ()
 
     def totals(self) -> dict[str, int]:
-        """Return how much there is of everything but slots."""
+        """Return the amounts of everything except slots."""
         return {MEMORY: self.memory_bytes, GPUS: len(self.gpus), **dict(self.resources)}
 
 
 def shortage(wants: Wants, capacity: Capacity) -> str:
-    """Return why a worker with this can never run such a job; empty if it can."""
+    """Return why a worker with this capacity can never run such a job; empty if it can."""
     if wants is PLAIN:
         return ""
     if wants.slots > capacity.slots:
@@ -150,9 +150,9 @@ def parse_gpus(said: str) -> tuple[str, ...]:
 
 @frozen
 class Settings:
-    """What an operator has set, instead of what the worker was started with. None: not set. Of a resource 0: there is none.
+    """What an operator has set, instead of what the worker was started with. None: not set. 0 for a resource: there is none.
 
-    Of a label None: it was removed.
+    None for a label: it was removed.
     """
 
     slots: int | None = None
@@ -162,7 +162,7 @@ class Settings:
     labels: tuple[tuple[str, str | None], ...] = ()
 
     def over(self, base: Capacity) -> Capacity:
-        """Return what there is with this set."""
+        """Return a capacity with these settings applied."""
         resources = {name: amount for name, amount in {**dict(base.resources), **dict(self.resources)}.items() if amount}
         return Capacity(
             base.slots if self.slots is None else self.slots,
@@ -173,7 +173,7 @@ class Settings:
         )
 
     def then(self, later: Settings) -> Settings:
-        """Return what is set after both."""
+        """Return these settings with later ones applied."""
         return Settings(
             self.slots if later.slots is None else later.slots,
             self.memory_bytes if later.memory_bytes is None else later.memory_bytes,
@@ -183,14 +183,14 @@ class Settings:
         )
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return what is set by name, as stored."""
+        """Return the settings by name, as they are stored."""
         named = {SLOTS: self.slots, MEMORY: self.memory_bytes, GPUS: self.gpus, **dict(self.resources)}
         labels = [(f"{_LABEL}{name}", json.dumps(value)) for name, value in self.labels]
         return [(name, json.dumps(value)) for name, value in named.items() if value is not None] + labels
 
 
 def read_settings(rows: Mapping[str, str]) -> Settings:
-    """Return what `Settings.rows` has written."""
+    """Return the settings that `Settings.rows` wrote."""
     said = {name: json.loads(value) for name, value in rows.items()}
     gpus = said.pop(GPUS, None)
     labels = tuple((name.removeprefix(_LABEL), said.pop(name)) for name in tuple(said) if name.startswith(_LABEL))

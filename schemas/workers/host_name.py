@@ -1,4 +1,4 @@
-"""What this machine calls itself: for sentences, names and labels."""
+"""The name of this machine, for sentences, names and labels."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from ..text.printable import printable
 
 
 def host_name() -> str:
-    r"""Return the name of this machine. The kernel takes any bytes for one: those that are no text are shown as `\xff`."""
+    r"""Return the name of this machine. The kernel accepts any bytes: those that are not text are shown as `\xff`."""
     return printable(os.uname().nodename)

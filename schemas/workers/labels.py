@@ -1,6 +1,6 @@
-"""The labels of workers, and what jobs ask of them. Pure.
+"""The labels of workers, and the terms with which jobs select workers. Pure.
 
-A label has a name and a value, which may be empty. A term names one: `gpu` is any value of it, `gpu=a100` that one, and `gpu=a100,h100`
+A label has a name and a value, which may be empty. A term names a label: `gpu` matches any value, `gpu=a100` that one, and `gpu=a100,h100`
 one of several. A job runs where all terms of `on` hold, and none of `not_on`.
 """
 
@@ -55,7 +55,7 @@ def called(labels: Labels, name: str) -> Labels:
 
 
 def in_words(where: Where) -> str:
-    """Return what a job asks for, as it is typed: `gpu=a100, not host=lab3`."""
+    """Return the terms of a job as they are typed: `gpu=a100, not host=lab3`."""
     return ", ".join([*where.on, *(f"not {term}" for term in where.not_on)])
 
 
@@ -76,7 +76,7 @@ def _parts(term: str) -> tuple[str, frozenset[str]]:
 
 
 def check(on: Sequence[str], not_on: Sequence[str]) -> None:
-    """Raise `Refused(INVALID_ARGUMENT)` unless these are terms."""
+    """Raise `Refused(INVALID_ARGUMENT)` unless these terms are valid."""
     if not (on or not_on):
         return
     if len(on) > MOST_TERMS or len(not_on) > MOST_TERMS:
@@ -108,12 +108,12 @@ def parse_label(said: str) -> tuple[str, str]:
 
 
 def label_value(name: str) -> str:
-    """Return the value of a label after a name that may have any characters: each that no value has becomes `_`."""
+    """Return a name as the value of a label: each character that a value cannot have becomes `_`."""
     return _NOT_OF_VALUES.sub("_", name)[:_LONGEST_VALUE]
 
 
 def label_problem(name: str, value: str) -> str:
-    """Return why an operator cannot give this label to a worker; empty: that is possible."""
+    """Return why an operator cannot give this label to a worker; empty if they can."""
     if name in OWN:
         return f"the label {name} comes from the worker itself and cannot be set"
     if not _NAME.fullmatch(name):
@@ -122,7 +122,7 @@ def label_problem(name: str, value: str) -> str:
 
 
 def digest_parts(on: Sequence[str], not_on: Sequence[str]) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Return what of them the digest of a spec is made of: none of what is not set."""
+    """Return the values that go into the digest of a spec; unset ones are left out."""
     for field, terms in ((60, on), (61, not_on)):
         if terms:
             yield field, [term.encode() for term in sorted(terms)]

@@ -1,4 +1,4 @@
-"""What the warnings of a worker can be about, each of which begins with it and a colon. Pure."""
+"""The subjects of a worker's warnings: each warning begins with its subject and a colon. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Subject(StrEnum):
-    """A part of a worker, or of its machine, that may need somebody."""
+    """A part of a worker or its machine that may need attention."""
 
     # Jobs are held by no cgroup.
     CONTAINMENT = "containment"
@@ -22,7 +22,7 @@ class Subject(StrEnum):
 
 
 def split_warning(text: str) -> tuple[Subject | None, str]:
-    """Return what a warning is about, and the rest; None and all of it if it does not begin with that."""
+    """Return the subject of a warning, and the rest; None and the whole warning if it begins with no subject."""
     about, colon, sentence = text.partition(": ")
     try:
         return (Subject(about), sentence) if colon else (None, text)
