@@ -10,12 +10,11 @@ from typing import Any
 
 from .. import __version__
 from ..broker.daemon import Daemon
-from ..broker.store.free_space import what_to_check
 from ..keys import namespaces
 from ..keys.files.small_file import read_small
-from ..keys.holder import DESCRIPTION, identify
+from ..keys.holder import identify
 from ..keys.identity import Identity, format_public
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Refused
 from .engine.engine import LocalEngine
 from .reload import Reloads
 from .settings import WorkerSettings
@@ -66,25 +65,22 @@ class Description:
     def write(self) -> None:
         """Write the description, now that its store is open.
 
-        Raises Refused(FAILED_PRECONDITION) if it cannot be written.
+        Raises Refused(FAILED_PRECONDITION) if it cannot be written, unless this worker continues after a reload.
         """
         self.lock.note_store()
-        try:
-            self.lock.describe(self.fields())
-        except OSError as error:
-            raise Refused(
-                Code.FAILED_PRECONDITION,
-                f"the state folder {self.settings.state} cannot be used: {DESCRIPTION} cannot be written: {error.strerror}",
-                f"check {what_to_check(self.settings.state)}, and nothing else with that name",
-            ) from error
+        if self.reloads.count:
+            # It served its clients before, and the file has the same pid and keys.
+            self.write_anew()
+            return
+        self.lock.describe(self.fields())
 
     def write_anew(self) -> None:
         """Update the file, if possible."""
         try:
             self.lock.describe(self.fields())
-        except OSError as error:
-            # For example, the disk is full. Only the pids of supervisor and keeper are out of date then.
-            _log.warning("%s could not be updated: %s", error.filename or "the description", error.strerror)
+        except Refused as refused:
+            # For example, the disk is full. It describes an earlier state until there is space again.
+            _log.warning("the description could not be updated: %s", refused.message)
 
 
 def last_boot_id(state: Path) -> str:

@@ -28,7 +28,7 @@ from ..writes.jobs import Added, AddJobs, ChangeJobs, DropJobs, Write
 from ..writes.schedules import AddSchedule
 from ..writes.staged import CommitRun, StagePart, StartRun
 from . import tables
-from .ballast import Ballast
+from .ballast import Ballast, make_room
 from .commit_times import CommitTimes
 from .repair.soundness import is_damage, size_limit, unusable
 from .rows.statements import MOST_A_STEP, Rows, jobs_in
@@ -82,6 +82,7 @@ class Store:
         # The disk is full: each write has its own commit, so that one that does not fit does not affect others.
         self._one_by_one = False
         self._reported = reported
+        make_room(path)
         try:
             self._writes = tables.connect(path)
             self._most_pages = tables.most_pages()
@@ -99,7 +100,7 @@ class Store:
         self.head = self._rows.next_seq - 1
         self._commit_times = CommitTimes()
         self._commit_seconds = 0.0
-        self._ballast = Ballast(path.with_name("ballast"))
+        self._ballast = Ballast(path)
         self._commits: queue.SimpleQueue[Sequence[_Submitted] | None] = queue.SimpleQueue()
         # Locked from when the thread is told to commit until it begins.
         self._hand_over = threading.Lock()

@@ -24,6 +24,8 @@ _MOVED_INTO_PLACE = {LOCK, DESCRIPTION, *STORE_FILES}
 _QUIET_SECONDS = 0.5
 # If the files cannot be created again (the disk is full, a folder has their name), check less and less often.
 _LONGEST_PAUSE_SECONDS = 60
+# The description is written under such a name first (keys/files/private_files.py), which is removed if that fails.
+_UNFINISHED = f".{DESCRIPTION}."
 
 
 class FolderWatch:
@@ -50,6 +52,8 @@ class FolderWatch:
             self.close()
             return
         loop.add_reader(self._inotify.fileno(), self._read)
+        # What could not be written before.
+        self._look_later(_QUIET_SECONDS)
 
     def _watch_above(self, state: Path, watch: inotify.Inotify) -> None:
         """Watch for renamed parent folders and replaced links on the path: for the folder itself, these are no events."""
@@ -73,6 +77,9 @@ class FolderWatch:
 
     def _read(self) -> None:
         events = self._inotify.read() if self._inotify is not None else []
+        if self._look_at is not None:
+            # An attempt that failed does not shorten the pause before the next one.
+            events = [event for event in events if not event.name.startswith(_UNFINISHED)]
         if any(event.mask & ~_WRITTEN or _is_ours(event) for event in events):
             self._look_later(_QUIET_SECONDS)
 

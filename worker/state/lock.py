@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...broker.store.free_space import what_to_check
 from ...keys.files import private_files
 from ...keys.files.file_kind import kind_problem_at
 from ...keys.files.ownership import judge
@@ -132,11 +133,21 @@ class StateLock:
         )
 
     def describe(self, description: dict[str, Any]) -> None:
-        """Write the description by which others find this worker."""
+        """Write the description by which others find this worker. If that fails, `make_again` does it.
+
+        Raises Refused(FAILED_PRECONDITION) if it cannot be written.
+        """
         here = os.fstat(self._folder)
         noted = {**description, "folder_device": here.st_dev, "folder_inode": here.st_ino, store_files.NOTED: self._store}
         self._description = json.dumps(noted).encode() + b"\n"
-        self._write_description()
+        try:
+            self._write_description()
+        except OSError as error:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"the state folder {self._state} cannot be used: {DESCRIPTION} cannot be written: {error.strerror}",
+                f"check {what_to_check(self._state)}, and nothing else with that name",
+            ) from error
 
     def note_store(self) -> None:
         """Record the files of the open store, so that `loss` notices when one of them is removed or replaced."""

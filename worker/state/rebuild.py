@@ -29,6 +29,7 @@ from google.protobuf.message import DecodeError
 from ...broker.jobs.job import Job
 from ...broker.jobs.life import Phase
 from ...broker.schedules.schedule import Schedule
+from ...broker.store.ballast import make_room
 from ...broker.store.repair import restore, soundness
 from ...broker.writes.schedules import ScheduleRow
 from ...broker.writes.staged import Template
@@ -72,6 +73,7 @@ def demand_sound(state: Path) -> None:
     """
     _demand_reach(state / layout.LOGS)
     path = state / layout.STORE
+    make_room(path)
     if strange := _strange_log(state):
         as_it_is = f"; or, to use the store that is there without that log: mv {path}-wal {path}-wal.before" if path.exists() else ""
         step = f"rebuild it from the logs: {command(state)}{as_it_is}"

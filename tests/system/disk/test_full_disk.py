@@ -252,3 +252,27 @@ def test_a_worker_that_cannot_start_because_inodes_are_used_up_says_so(
         assert "its inodes are used up" in said
         shutil.rmtree(names)
         worker.start()
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_a_worker_comes_back_while_its_disk_is_full(small_state: Worker, how: str) -> None:
+    worker = small_state
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", "read _ < /dev/stdin; exit 7"], input=b"x\n")
+        assert job.wait() == 7
+    assert worker.process is not None
+    pid, filler = worker.process.pid, fill(worker.state)
+    if how == "reload":
+        worker.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the supervisor exited for a reload" in worker.logged() and worker.logged().count(" ready: ") == 2, "it is back")
+        assert worker.process.poll() is None
+    else:
+        worker.kill(signal.SIGTERM)
+        worker.start()
+    with worker.client() as client:
+        assert client.job(job.id).info().outcome.exit_status == 7
+        # What is reserved for ends is used now; as soon as there is space, all is as before.
+        filler.unlink()
+        assert client.run(["true"]).returncode == 0
+    wait_until(lambda: worker.described()["reloads"]["count"] == (how == "reload"), "the description is up to date")
+    assert (worker.described()["pid"] == pid) == (how == "reload")

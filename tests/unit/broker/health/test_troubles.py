@@ -67,7 +67,7 @@ def test_errors_are_counted_until_it_is_closed() -> None:
 
 
 def test_the_ballast_is_there_unless_somebody_removes_it(tmp_path: Path) -> None:
-    ballast = Ballast(tmp_path / "ballast")
+    ballast = Ballast(tmp_path / "state.db")
     assert ballast.is_there
     ballast.drop()
     assert not ballast.is_there

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from jobwire.worker.state import folder_watch
 from jobwire.worker.state.folder_watch import FolderWatch
 from jobwire.worker.state.lock import StateLock
 
@@ -73,3 +75,38 @@ def test_a_link_above_that_leads_elsewhere_now_is_noticed_and_one_that_leads_the
         assert asyncio.run(watch()) == f"the state folder {state} was replaced by another"
     finally:
         lock.release()
+
+
+def test_the_pauses_between_attempts_that_fail_get_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "worker"
+    pauses: list[float] = []
+    look_later = FolderWatch._look_later
+
+    def note(watched: FolderWatch, seconds: float) -> None:
+        pauses.append(seconds)
+        look_later(watched, seconds)
+
+    def fail_as_on_a_full_disk() -> None:
+        (state / ".worker.json.0123").touch()
+        (state / ".worker.json.0123").unlink()
+        if len(pauses) > 4:
+            enough.set()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder_watch, "_QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(FolderWatch, "_look_later", note)
+    lock = StateLock(state)
+    monkeypatch.setattr(lock, "make_again", fail_as_on_a_full_disk)
+    enough = asyncio.Event()
+
+    async def watch() -> None:
+        watched = FolderWatch(lock, state, asyncio.get_running_loop(), enough.set)
+        await asyncio.wait_for(enough.wait(), 30)
+        watched.close()
+
+    try:
+        asyncio.run(watch())
+    finally:
+        lock.release()
+    # The first is that of the start.
+    assert pauses[:5] == [0.01, 0.01, 0.02, 0.04, 0.08]

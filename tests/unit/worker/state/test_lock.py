@@ -90,6 +90,17 @@ def test_files_that_were_removed_are_made_again(lock: StateLock, tmp_path: Path)
     assert (running(tmp_path / "state") or {})["pid"] == os.getpid()
 
 
+def test_a_description_that_cannot_be_written_is_named_and_written_later(lock: StateLock, tmp_path: Path) -> None:
+    place = tmp_path / "state" / "worker.json"
+    place.unlink()
+    place.mkdir()
+    with pytest.raises(Refused, match=r"worker\.json cannot be written: Is a directory; check that its disk has free space"):
+        lock.describe(identify() | {"slots": 7})
+    place.rmdir()
+    lock.make_again()
+    assert json.loads(place.read_bytes())["slots"] == 7
+
+
 def test_what_a_worker_cannot_go_on_without_is_named(lock: StateLock, tmp_path: Path) -> None:
     state = tmp_path / "state"
     (tmp_path / "other").touch()
