@@ -134,6 +134,11 @@ def forget_dispositions() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, SIGNALS)
 
 
+def outlives_terminal() -> bool:
+    """Return whether this process was started to continue after its terminal is closed."""
+    return _outlives_terminal
+
+
 def ends_with_terminal() -> bool:
     """Return whether this process has a terminal and exits with it: a closed terminal sends SIGHUP too, and is gone then."""
     if _outlives_terminal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from .settings import BrokerSettings
 def main(told: dict[str, Any]) -> int:
     """Serve until a signal ends it, and return the exit status. Prints a line when it is ready."""
     reload.forget_dispositions()
+    # It has nothing to reload: if its terminal is closed, it exits as on SIGTERM.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if reload.outlives_terminal() else _end)
     os.umask(0o077)
     follow_collections()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
@@ -32,3 +35,8 @@ def main(told: dict[str, Any]) -> int:
         print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
         return status_of(refused)
     return 0
+
+
+def _end(number: int, frame: object) -> None:
+    del number, frame
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -274,3 +274,16 @@ def test_a_broker_is_stopped_by_a_command_and_those_of_a_worker_say_what_it_is(t
         assert "no broker is running" in _command("broker", "status", broker.state, 1)
     finally:
         broker.kill(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("prefix", [[], ["env", "--ignore-signal=HUP"]], ids=["plain", "as by nohup"])
+def test_a_broker_whose_terminal_is_closed_exits_unless_it_was_started_to_outlive_it(tmp_path: Path, prefix: list[str]) -> None:
+    broker = Broker(tmp_path / "broker", prefix=prefix).start()
+    assert broker.process is not None
+    broker.process.send_signal(signal.SIGHUP)
+    if prefix:
+        with broker.client() as client:
+            assert client.hello().kind
+        broker.process.send_signal(signal.SIGTERM)
+    assert broker.process.wait(READY_SECONDS) == 0, broker.logged()
+    broker.kill()
