@@ -159,16 +159,34 @@ def _misuse(misuse: Misuse, arguments: Sequence[str]) -> str:
     if misuse.shows_help:
         sys.stderr.write(misuse.sentence)
         return ""
-    from .other_words.hints import command_hint, option_hint  # noqa: PLC0415 -- only when something is wrong
+    from .other_words.hints import command_hint, missing_hint, option_hint, unexpected_hint  # noqa: PLC0415 -- only when something is wrong
 
     path = misuse.path or _command_path(arguments)
     hint = ""
     if misuse.unknown_command:
         known = [name for name in misuse.known if name not in VERBS or not VERBS[name].hidden] if path == "jobwire" else misuse.known
-        hint = command_hint(path, misuse.unknown_command, known, _contexts() if path == "jobwire" else ())
+        at_first = path == "jobwire"
+        hint = command_hint(
+            path,
+            misuse.unknown_command,
+            known,
+            _contexts() if at_first else (),
+            is_program=at_first and _is_program(misuse.unknown_command),
+        )
     elif misuse.unknown_option:
         hint = option_hint(path, misuse.unknown_option, misuse.known)
+    elif misuse.unexpected:
+        hint = unexpected_hint(path, misuse.unexpected)
+    elif misuse.missing:
+        hint = missing_hint(path, misuse.missing)
     return f"{misuse.sentence}; {hint or f'see {path} --help'}"
+
+
+def _is_program(word: str) -> bool:
+    """Return whether a shell here would run this word."""
+    import shutil  # noqa: PLC0415 -- only when something is wrong
+
+    return shutil.which(word) is not None
 
 
 def _contexts() -> list[str]:

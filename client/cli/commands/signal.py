@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from signal import SIGTSTP, SIGTTIN, SIGTTOU
 from typing import Annotated
 
@@ -26,10 +27,28 @@ def send_signal(
 
     A run id, or the name of a batch for its newest run, means all its running jobs.
     """
-    number = understood("SIGNAL", parse_signal, signal) or 0
+    number = understood("SIGNAL", lambda typed: _in_order(name, typed), signal) or 0
     for_each_unfinished(ctx, [name], lambda _, job: job.send_signal(number), lambda run: run.handle.send_signal(number), _none_runs)
     if number in _OF_A_TERMINAL:
         say("most programs in a job ignore this signal, as no shell could continue them; jobwire pause suspends the job")
+
+
+def _in_order(name: str, typed: str) -> int:
+    """Return the number of a signal; if it was typed before the job, as for kill, the refusal says so."""
+    try:
+        return parse_signal(typed)
+    except Refused as refused:
+        if _is_signal(name) and not name.isdecimal():
+            refused.next_step = f"the signal comes last: jobwire signal {shlex.quote(typed)} {name.upper()}"
+        raise
+
+
+def _is_signal(text: str) -> bool:
+    try:
+        parse_signal(text)
+    except Refused:
+        return False
+    return True
 
 
 def pause(ctx: Context, names: JobNames) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from ....schemas.jobs.conditions import After
@@ -30,6 +31,8 @@ def _find(client: Client, said: str) -> After:
     from ..targets.job_names import find_named, one_job  # noqa: PLC0415 -- most jobs wait for no other
 
     condition, name = parse_after(said)
+    if "," in name:
+        raise _several(said.removesuffix(name), name)
     try:
         job, run = find_named(client, name, one_job)
     except Refused as refused:
@@ -44,3 +47,9 @@ def _find(client: Client, said: str) -> After:
     if job is not None:
         return After(condition, job=job.key.id)
     return After(condition, run=run.info.batch.id if run is not None else b"")
+
+
+def _several(when: str, names: str) -> Refused:
+    """Return the refusal of several jobs in one option, as other tools take them: no name has a comma."""
+    each = " ".join(f"--after {shlex.quote(name if ':' in name else when + name)}" for name in names.split(",") if name)
+    return Refused(Code.INVALID_ARGUMENT, f"--after names one job, not {names!r}", f"repeat it: {each}")

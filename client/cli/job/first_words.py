@@ -49,7 +49,7 @@ def _of_a_shell(word: str) -> str:
 
 def _of_this_side(word: str, known: Known) -> str:
     if word in known.contexts():
-        return f"{word} is a context, and comes before the verb: jobwire --context {word} run -- COMMAND"
+        return f"{word} is a context, and comes before the command: jobwire --context {word} run -- COMMAND"
     if _AT_HOST.fullmatch(word):
-        return "a job runs on the worker in use; another one comes before the verb: jobwire --context NAME run -- COMMAND"
+        return "a job runs on the worker in use; another one comes before the command: jobwire --context NAME run -- COMMAND"
     return f"{word} is a file here; to send it along and run it: --script {word}" if known.is_file(word) else ""

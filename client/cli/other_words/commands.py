@@ -13,6 +13,11 @@ _STOP_WORKER = "it is called jobwire worker stop"
 _ORDERED = "jobwire set -p N JOB changes which of your queued jobs is first"
 _LOGS = "it is called jobwire logs"
 _TYPING = "jobwire attach JOB types at the terminal of a job"
+_PAIR = "jobwire worker invite or jobwire broker invite prints a token there, and jobwire join - uses it here"
+_JOIN = "it is called jobwire worker run --join; a client joins with jobwire join"
+_WORKERS = "jobwire context list lists the workers that you use, jobwire broker list those of a broker"
+_NO_DRAIN = "jobwire broker drain takes a worker of a broker out of use; without one, jobwire worker stop: running jobs continue"
+_NO_RELOAD = "run jobwire broker stop and start it again; its workers and their jobs continue"
 
 # The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
@@ -50,7 +55,24 @@ COMMANDS = {
     "jobwire upgrade": "after an upgrade with pip, jobwire worker reload uses it; jobs continue",
     "jobwire xargs": "jobwire sweep COMMAND :::: - runs it for each line of its input; jobwire convert -- xargs ... makes a batch file",
     **dict.fromkeys(("jobwire ssh", "jobwire salloc", "jobwire connect"), _SHELL),
+    **dict.fromkeys(("jobwire pair", "jobwire invite", "jobwire token"), _PAIR),
     **dict.fromkeys(("jobwire scp", "jobwire rsync", "jobwire sftp", "jobwire pull", "jobwire push"), _COPY),
+    **dict.fromkeys(("jobwire fetch", "jobwire download", "jobwire upload"), _COPY),
+    **dict.fromkeys(("jobwire workers", "jobwire nodes", "jobwire hosts", "jobwire worker list", "jobwire worker ls"), _WORKERS),
+    "jobwire job": "jobwire list lists jobs, jobwire show shows one, jobwire submit submits one",
+    "jobwire progress": "jobwire wait RUN shows the progress of a run",
+    "jobwire uninstall": "end your jobs, then jobwire worker stop, and pip uninstall jobwire",
+    **dict.fromkeys(("jobwire worker join", "jobwire broker join"), _JOIN),
+    **dict.fromkeys(("jobwire worker drain", "jobwire worker pause"), _NO_DRAIN),
+    "jobwire worker upgrade": "after an upgrade with pip, jobwire worker reload uses it; jobs continue",
+    **dict.fromkeys(("jobwire broker start", "jobwire broker serve"), "it is called jobwire broker run"),
+    **dict.fromkeys(("jobwire broker restart", "jobwire broker reload"), _NO_RELOAD),
+    "jobwire broker add": "it is called jobwire broker invite",
+    "jobwire broker rm": "it is called jobwire broker remove",
+    "jobwire schedule enable": "it is called jobwire schedule resume",
+    "jobwire schedule disable": "it is called jobwire schedule pause",
+    **dict.fromkeys(("jobwire schedule next", "jobwire schedule status"), "it is called jobwire schedule show"),
+    "jobwire schedule update": "remove it with jobwire schedule rm, and add it again with jobwire schedule add",
     "jobwire du": "jobwire list -a lists the jobs that are kept, jobwire forget JOB removes one with its logs and files",
     "jobwire config": "jobwire context use NAME chooses a worker, jobwire worker set changes what one has for jobs",
     "jobwire requeue": _AGAIN,

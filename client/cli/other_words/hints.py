@@ -1,9 +1,13 @@
-"""What to type instead of an unknown command or option: for words of other tools, and typing mistakes."""
+"""What to type instead of an unknown command or option, or of a line with too many or too few words.
+
+For words of other tools, and typing mistakes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from .arguments import A_JOB, MISSING, UNEXPECTED
 from .commands import COMMANDS
 from .options import OF_A_COMMAND, OF_A_JOB, OF_ALL, SUBMITS
 
@@ -14,11 +18,25 @@ DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now"}
 _LIKENESS = 0.75
 
 
-def command_hint(path: str, typed: str, known: Iterable[str], contexts: Collection[str] = ()) -> str:
-    """Return what to type instead of an unknown command; empty if nothing is near."""
+def command_hint(path: str, typed: str, known: Iterable[str], contexts: Collection[str] = (), *, is_program: bool = False) -> str:
+    """Return what to type instead of an unknown command; empty if nothing is near. `is_program`: a shell here would run that word."""
     if typed in contexts:
         return f"it is a context, and comes before the command: jobwire --context {typed} run -- COMMAND"
-    return COMMANDS.get(f"{path} {typed}") or _did_you_mean(typed, known)
+    if meant := COMMANDS.get(f"{path} {typed}"):
+        return meant
+    # As in `ssh HOST hostname`.
+    to_run = f"to run the program {typed}: jobwire run -- {typed}" if is_program else ""
+    return " ".join(filter(None, (_did_you_mean(typed, known), to_run)))
+
+
+def unexpected_hint(path: str, word: str) -> str:
+    """Return what to type instead of a word for which a command has no argument; empty if nothing is known."""
+    return UNEXPECTED.get(path, "").format(word)
+
+
+def missing_hint(path: str, name: str) -> str:
+    """Return where the value of a missing argument or option is found; empty if nothing is known."""
+    return MISSING.get(path, {}).get(name) or (A_JOB if name == "JOB" else "")
 
 
 def option_hint(path: str, typed: str, known: Iterable[str]) -> str:

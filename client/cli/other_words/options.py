@@ -110,6 +110,9 @@ OF_A_JOB = {
     "--wrap": "write the shell as the program: sh -c '...'",
 }
 OF_ALL = {
+    "-c": "the option comes before the command: jobwire --context NAME",
+    "--install-completion": "it is called jobwire completion install",
+    "--show-completion": "it is called jobwire completion show",
     "-V": "it is called jobwire --version",
     "--host": "the option comes before the command: jobwire --context NAME",
     "-H": "the option comes before the command: jobwire --context NAME",
@@ -126,7 +129,15 @@ _OF_RUNS = {
     "--joblog": "jobwire list -a RUN lists the jobs of a run, jobwire report RUN -o FILE writes a page about it",
     **dict.fromkeys(("--bar", "--eta", "--progress"), "on a terminal, a run is shown with the time left anyway"),
 }
+_WATCH = "it is called --watch"
+_ONE_JOB = "jobwire show JOB shows a job, jobwire list RUN the jobs of a run"
 _LIST = {
+    **dict.fromkeys(("-w", "-i", "--iterate", "--follow"), _WATCH),
+    **dict.fromkeys(("-j", "--job", "--jobs"), _ONE_JOB),
+    **dict.fromkeys(("--noheader", "--no-header"), "there are no headings in a pipe, unless --header is given"),
+    **dict.fromkeys(("-r", "--reverse"), "--sort -queued lists the newest first"),
+    "-o": "--columns chooses columns, --json prints everything",
+    "--output": "--columns chooses columns, --json prints everything",
     "--batches": "it is called --runs",
     "--running": "it is called --state: --state running",
     "--pending": "it is called --state: --state queued",
@@ -144,6 +155,15 @@ _LIST = {
 }
 _CONVERTED = "it is understood by convert: jobwire convert -- parallel ... | jobwire batch -"
 _WHOLE_OUTPUT = "what a job writes is shown when it has ended; jobwire logs -f JOB follows one"
+_FOREGROUND = "it stays in the foreground: run it under systemd, in tmux, or with & at the end"
+_ADDRESS = "it is called --listen: --listen tcp://0.0.0.0:PORT"
+_DAEMON = {
+    **dict.fromkeys(("-d", "-D", "--daemon", "--daemonize", "--detach", "--background"), _FOREGROUND),
+    **dict.fromkeys(("-p", "--port", "--host", "--bind", "-b", "--address"), _ADDRESS),
+}
+_OF_A_WORKER = {"--name": "the name of a worker is the one on the roster of its broker: jobwire broker invite --as NAME"}
+_WAITS = "it waits anyway, unless --no-wait is given"
+_WHOLE_FOLDERS = "a folder is copied with everything in it"
 # Of one command each.
 OF_A_COMMAND = {
     "jobwire batch": {
@@ -151,10 +171,14 @@ OF_A_COMMAND = {
         "--no-stdin": "a job of a batch has no standard input unless its key stdin names one",
         "--input": "a job of a batch has the standard input that its key stdin names",
         **dict.fromkeys(("-J", "--job-name", "--name"), "jobs and batches have their names in the file: name = 'NAME'"),
+        **dict.fromkeys(("-n", "--just-print"), "to see what would be submitted, it is called --dry-run"),
+        **dict.fromkeys(("-f", "--file"), "the file is named without it: jobwire batch FILE"),
+        **dict.fromkeys(("-w", "--wait"), _WAITS),
     },
     "jobwire sweep": {
         **_OF_RUNS,
         "--link": "values side by side are written ::: a b :::+ 1 2",
+        "--wait": _WAITS,
         "-k": "it is called --keep-order",
         "-a": "the lines of a file are written :::: FILE",
         **dict.fromkeys(("-N", "-m", "-X", "-L", "--max-args", "--colsep", "--null", "-0"), _CONVERTED),
@@ -176,11 +200,43 @@ OF_A_COMMAND = {
         **dict.fromkeys(("--catchup", "--persistent"), "it is called --missed"),
         **dict.fromkeys(("--every", "--calendar", "--on-calendar"), "it is called --cron: --cron @hourly, or --cron '*/10 * * * *'"),
     },
-    "jobwire forget": {"-f": "forget does not ask", "--all": "it is called --all-ended", "--force": "forget does not ask"},
+    "jobwire forget": {
+        **dict.fromkeys(("-f", "--force"), "forget does not ask"),
+        **dict.fromkeys(("-a", "--all"), "it is called --all-ended"),
+        **dict.fromkeys(("--before", "--until"), "it is called --older-than"),
+        **dict.fromkeys(("-n", "--name"), "the jobs are named without it: jobwire forget JOB..."),
+    },
+    "jobwire events": {
+        **dict.fromkeys(("-f", "--follow"), "events go on until Ctrl-C, or --until-idle"),
+        **dict.fromkeys(("-n", "--tail", "--lines"), "to begin earlier, it is called --since: --since 1h"),
+        "-j": "it is called --job",
+    },
+    "jobwire get": {
+        **dict.fromkeys(("-o", "--output", "--to"), "the destination is behind a colon: jobwire get JOB PATH:DEST"),
+        **dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),
+    },
+    "jobwire put": dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),
+    "jobwire wait": {"-t": "it is called --timeout", "-n": "for one that ends, it is called --any"},
+    "jobwire broker run": _DAEMON,
+    "jobwire worker run": {**_DAEMON, **_OF_A_WORKER, **dict.fromkeys(("-j", "--jobs", "--cpus"), "it is called --slots")},
+    "jobwire context add": {"-k": "it is called --key"},
+    "jobwire keys add": {"-r": "it is called --role"},
     "jobwire list": _LIST,
-    "jobwire logs": {"-n": "it is called --tail", "--lines": "it is called --tail", "--no-pager": "logs uses none"},
+    "jobwire logs": {
+        **dict.fromkeys(("-n", "--lines"), "it is called --tail"),
+        **dict.fromkeys(("-e", "--err"), "it is called --stderr"),
+        **dict.fromkeys(("-o", "--output"), "for one stream, --stdout or --stderr; for files, --to DIR"),
+        "--head": "jobwire logs JOB | head -n N prints the first lines",
+        "--json": "logs prints what the job wrote, and nothing else; jobwire show --json describes the job",
+        "--no-pager": "logs uses none",
+    },
     "jobwire ps": _LIST,
-    "jobwire run": {"-q": "run prints nothing but the output of the job", "--pty": "it is called --tty"},
+    "jobwire run": {
+        "-q": "run prints nothing but the output of the job",
+        "--pty": "it is called --tty",
+        "--array": "for an array: jobwire submit --array 1-N --wait",
+        **dict.fromkeys(("--wait", "--follow"), "run waits for the job and shows its output anyway"),
+    },
     "jobwire submit": {
         "-a": "for an array it is called --array; for a job that waits for another, --after",
         "-d": "submit returns at once; for a job that waits for another: --after ok:JOB",

@@ -165,7 +165,8 @@ def _no_type(ctx: Any) -> None:
 class Misuse(NamedTuple):
     """A command line that typer refused: its sentence, and the path of the command (empty if unknown).
 
-    `unknown_command`, `unknown_option`: the unknown word, with the known ones in `known`. `shows_help`: the sentence is the whole help.
+    `unknown_command`, `unknown_option`: the unknown word, with the known ones in `known`. `unexpected`: the first word for which there is
+    no argument. `missing`: the argument or the option without which it cannot run. `shows_help`: the sentence is the whole help.
     """
 
     sentence: str
@@ -173,6 +174,8 @@ class Misuse(NamedTuple):
     unknown_command: str = ""
     unknown_option: str = ""
     known: tuple[str, ...] = ()
+    unexpected: str = ""
+    missing: str = ""
     shows_help: bool = False
 
 
@@ -202,4 +205,8 @@ def read_misuse(error: BaseException) -> Misuse | None:
         return Misuse(unknown[0], path, unknown_option=unknown[1], known=flags)
     for pattern, words in _PYDANTIC:
         message = re.sub(pattern, words, message)
-    return Misuse(message, path)
+    if unexpected := re.match(r"got unexpected extra arguments?(?:\(s\))? \((.*)\)", message, re.DOTALL):
+        # They are divided by blanks, which an argument may contain too.
+        return Misuse(f"unexpected argument: {unexpected[1]}", path, unexpected=unexpected[1].partition(" ")[0])
+    missing = re.match(r"missing (?:argument|option) '(.*?)'", message)
+    return Misuse(message, path, missing=missing[1] if missing else "")

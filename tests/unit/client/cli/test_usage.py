@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from jobwire.client.cli.main import command_line
+from jobwire.client.cli.other_words.arguments import A_JOB, MISSING, UNEXPECTED
 from jobwire.client.cli.other_words.commands import COMMANDS
 from jobwire.client.cli.other_words.hints import DESTRUCTIVE, command_hint, option_hint
 from jobwire.client.cli.other_words.options import OF_A_COMMAND, OF_A_JOB, OF_ALL
@@ -227,6 +228,53 @@ def test_a_context_in_the_place_of_a_command_is_explained(capsys: pytest.Capture
     assert "jobwire --context lab run -- COMMAND" in capsys.readouterr().err
     assert command_line(["labb", "ls"]) == 2
     assert "context" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["events", "nap"], "unexpected argument: nap; for the events of a job: jobwire events --job nap"),
+        (["worker", "invite", "ada"], "unexpected argument: ada; the name of the new member is given with --as ada"),
+        (["keys", "add", "ada", KEY, "admin"], "missing option '--role'; --role viewer, submitter, operator or admin"),
+        (["context", "rm", "a", "b", "c"], "unexpected argument: b c; name one at a time"),
+        (["context", "test", "a", "b"], "unexpected argument: b; see jobwire context test --help"),
+        (["context", "add", "lab", "lab:1"], "missing option '--key'; --key KEY: the worker prints it when it starts"),
+        (["keys", "add", "ada"], "missing argument 'KEY'; jobwire keys show prints it on the other machine"),
+        (["logs"], "missing argument 'JOB'; give a name, an id or last"),
+        (["join"], "missing argument 'TOKEN'; jobwire worker invite or jobwire broker invite prints one there"),
+        (["report", "x"], "missing option '-o' / '--output'; -o FILE, or -o - for standard output"),
+        (["signal", "kill", "last"], "SIGNAL: 'last' is not a signal; the signal comes last: jobwire signal last KILL"),
+        (["signal", "9", "nap"], "SIGNAL: 'nap' is not a signal; write it like TERM"),
+    ],
+)
+def test_a_line_with_too_many_or_too_few_words_is_answered_with_where_they_go(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_program_in_the_place_of_a_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["sleep", "5"]) == 2
+    assert (
+        capsys.readouterr().err == "jobwire: no such command 'sleep'; did you mean sweep? to run the program sleep: jobwire run -- sleep\n"
+    )
+    assert command_line(["/bin/sh", "-c", "true"]) == 2
+    assert "; to run the program /bin/sh: jobwire run -- /bin/sh\n" in capsys.readouterr().err
+    # Of a group, no program is meant.
+    assert command_line(["keys", "sleep"]) == 2
+    assert "program" not in capsys.readouterr().err
+
+
+def test_where_the_words_of_a_line_go_is_known_of_commands_that_there_are() -> None:
+    for path in (*UNEXPECTED, *MISSING):
+        _, verb, *part = path.split()
+        assert not part or part[0] in load(verb).commands, path
+        arguments = {param.name for param in (load(verb).commands[part[0]] if part else load(verb)).params}
+        assert arguments, path
+    for meant in (*UNEXPECTED.values(), *(said for known in MISSING.values() for said in known.values()), A_JOB):
+        for verb in re.findall(r"jobwire (\w+)", meant):
+            assert verb in VERBS, meant
 
 
 def test_words_of_a_tool_mean_there_what_they_mean_to_who_comes_from_it() -> None:
