@@ -46,7 +46,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire attach": ("jobwire attach", "jobwire attach --read-only nightly"),
     "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),
     "jobwire events": ("jobwire events --job nightly", "jobwire events --since 1h --until-idle", "jobwire events --from start --json"),
-    "jobwire stop": ("jobwire stop nightly", "jobwire stop --signal INT --grace 1m nightly"),
+    "jobwire stop": ("jobwire stop nightly", "jobwire stop --signal INT --grace 1m nightly", "jobwire stop --all"),
     "jobwire pause": ("jobwire pause nightly",),
     "jobwire resume": ("jobwire resume nightly",),
     "jobwire hold": ("jobwire hold nightly",),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from ....schemas.jobs.states import State
 from ....schemas.naming import short_id
 from ....schemas.refusal import Refused
 from ....schemas.text.durations import parse_duration
 from ...batch.options.option_values import parse_signal
 from ...library.client import Client
 from ...library.job import Job
-from ..arguments import JobNames, understood
+from ..arguments import HOW_TO_NAME, understood
 from ..chosen_context import client
 from ..exit_status import BadInput, is_no_answer
-from ..parser.parameters import Context, Option
+from ..parser.parameters import Argument, Context, Option
 from ..shown.sentences import how_it_ended, how_many_jobs
 from ..targets.job_names import find_unfinished, unique
 from ..targets.one_by_one import OneByOne
@@ -23,8 +24,11 @@ from ..terminal.screen import say
 
 def stop(
     ctx: Context,
-    names: JobNames,
+    names: Annotated[list[str] | None, Argument(metavar="[JOB]...", help=HOW_TO_NAME)] = None,
     *,
+    everything: Annotated[
+        bool, Option("--all", help="Stop all your jobs that have not ended, those of schedules and batches too.")
+    ] = False,
     signal: Annotated[
         str | None, Option("--signal", metavar="SIGNAL", help="Signal to send first. Default: the job's stop signal.")
     ] = None,
@@ -37,36 +41,57 @@ def stop(
 
     Sends each job its stop signal and, after its grace, SIGKILL, and returns when none of its processes is left. A queued job is
     cancelled. The name or run id of a batch means all its jobs that have not ended. A JOB that does not exist does not keep the others
-    from being stopped; the command exits with 1 then.
+    from being stopped; the command exits with 1 then. --all means your own jobs, also for an admin.
     """
     if now and grace is not None:
         raise BadInput("--now and --grace cannot be combined; --now means --grace 0")
+    if everything and names:
+        raise BadInput("JOB and --all cannot be combined; --all means all your jobs that have not ended")
+    if not everything and not names:
+        raise BadInput("name jobs, or use --all for all your jobs that have not ended; jobwire list shows them")
     number = understood("--signal", parse_signal, signal)
     grace_ms = 0 if now else understood("--grace", parse_duration, grace)
     grace_seconds = None if grace_ms is None else grace_ms / 1000
     with client(ctx) as connected:
         each_one = OneByOne()
-        found = each_one.each(names, lambda name: find_unfinished(connected, name))
-        jobs = unique(one.job for one in found if one.job is not None)
-        alive = [job for job in jobs if job.outcome is None]
-        for job in jobs:
-            if job.outcome is not None:
-                say(f"job {short_id(job.key.id)} has already ended: {how_it_ended(job.outcome)}")
-        # All are asked to end before any end is waited for.
-        stops = each_one.each(
-            (one.run for one in found if one.run is not None),
-            lambda run: (title_of_all(run), run.handle.stop_soon(number, grace_seconds, every_run=run.by_name)),
-        )
-        for job in _stop(connected, each_one, alive, number, grace_seconds) if alive else ():
-            if job.outcome is not None:
-                say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
-        for title, stopping in stops:
-            if stopping.jobs:
-                stopping.wait()
-                say(f"{title}: {how_many_jobs(stopping.jobs)} stopped")
-            else:
-                say(f"all jobs of {title} have already ended")
+        if everything:
+            _stop_all(connected, each_one, number, grace_seconds)
+        else:
+            _stop_named(connected, each_one, names or [], number, grace_seconds)
         each_one.finish()
+
+
+def _stop_named(connected: Client, each_one: OneByOne, names: list[str], number: int | None, grace_seconds: float | None) -> None:
+    """Stop jobs and runs, and say how each has ended."""
+    found = each_one.each(names, lambda name: find_unfinished(connected, name))
+    jobs = unique(one.job for one in found if one.job is not None)
+    alive = [job for job in jobs if job.outcome is None]
+    for job in jobs:
+        if job.outcome is not None:
+            say(f"job {short_id(job.key.id)} has already ended: {how_it_ended(job.outcome)}")
+    # All are asked to end before any end is waited for.
+    stops = each_one.each(
+        (one.run for one in found if one.run is not None),
+        lambda run: (title_of_all(run), run.handle.stop_soon(number, grace_seconds, every_run=run.by_name)),
+    )
+    for job in _stop(connected, each_one, alive, number, grace_seconds) if alive else ():
+        if job.outcome is not None:
+            say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
+    for title, stopping in stops:
+        if stopping.jobs:
+            stopping.wait()
+            say(f"{title}: {how_many_jobs(stopping.jobs)} stopped")
+        else:
+            say(f"all jobs of {title} have already ended")
+
+
+def _stop_all(connected: Client, each_one: OneByOne, signal: int | None, grace: float | None) -> None:
+    """Stop all jobs of this member that have not ended, and say how many."""
+    infos = [*connected.list(owner=connected.connection.identity.owner)]
+    # Those that wait first: none starts in the place of one that was stopped.
+    infos.sort(key=lambda info: info.state is not State.QUEUED)
+    stopped = _stop(connected, each_one, [connected.job_by_key(*info.key) for info in infos], signal, grace) if infos else []
+    say(f"{how_many_jobs(len(stopped))} stopped" if stopped or infos else "none of your jobs is queued or running")
 
 
 def _stop(connected: Client, each_one: OneByOne, jobs: list[Job], signal: int | None, grace: float | None) -> list[Job]:

@@ -238,7 +238,7 @@ COMMANDS: dict[str, Command] = {
         ("--until", "TIME", "Only jobs queued until then."),
         ("--sort", "[-]TIME", "Sort by queued, started or ended; with -, newest first. Default: queued."),
         ("--limit", "N", "Only the newest N of them."),
-        ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, tries, priority, cpu, mem, labels, process, worker, waits, command."),
+        ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, tries, priority, cpu, mem, dir, labels, process, worker, waits, command."),
         ("--runs", "", "List runs of batches instead of jobs, newest first: 20 of them, with -a all."),
         ("--watch", "", "Show the list on the whole terminal, always up to date, until Ctrl-C."),
         ("--header", "", "Print the headings in a pipe too."),
@@ -316,11 +316,12 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire stop": Command("Stop jobs and all processes that they started.", (
+        ("--all", "", "Stop all your jobs that have not ended, those of schedules and batches too."),
         ("--signal", "SIGNAL", "Signal to send first. Default: the job's stop signal."),
         ("--grace", "TIME", "Time from that signal to SIGKILL. Default: the job's grace."),
         ("--now", "", "Send SIGKILL at once."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("JOB...",), ends_options=False),
+    ), ("[JOB]...",), ends_options=False),
     "jobwire pause": Command("Suspend jobs and all their processes.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),

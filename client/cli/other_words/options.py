@@ -259,5 +259,6 @@ OF_A_COMMAND = {
         "-t": "it is called --grace",
         "-s": "it is called --signal",
         "--time": "it is called --grace",
+        **dict.fromkeys(("-a", "-u", "--user", "--me"), "for all your own jobs that have not ended, it is called --all"),
     },
 }

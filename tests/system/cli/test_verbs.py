@@ -261,6 +261,27 @@ def test_stop_can_name_the_signal_and_be_at_once(home: Home) -> None:
         assert home.records("show", job)[0]["outcome"]["exit_status"] == status
 
 
+def test_stop_all_ends_every_job_of_its_user_and_none_of_others(own_home: Home, worker: Worker, tmp_path: Path, bytecode: Path) -> None:
+    other = Home(tmp_path / "other", bytecode, "ada")
+    other.use(worker, worker.admit("ada", "submitter"))
+    hers = other.submit("sleep", "600")
+    # More than one at a time: a queued one starts in the place of one that is stopped, unless it is cancelled before.
+    jobs = [own_home.submit("sleep", "600") for _ in range(12)]
+    held = own_home.submit("--hold", "true")
+    own_home.until_running(jobs[0])
+    other.until_running(hers)
+    # An admin may stop the jobs of others, but does not mean them.
+    assert own_home.jobwire("stop", "--all").stderr == b"jobwire: 13 jobs stopped\n"
+    ends = [record["outcome"]["kind"] for record in own_home.records("list", "-a", "--user", "admin")]
+    assert set(ends) == {"signaled", "cancelled"}
+    assert own_home.records("show", held)[0]["outcome"]["kind"] == "cancelled"
+    assert other.records("show", hers)[0]["state"] == "running"
+    assert other.jobwire("stop", "--all", "--now").stderr == b"jobwire: 1 job stopped\n"
+    assert other.jobwire("stop", "--all").stderr == b"jobwire: none of your jobs is queued or running\n"
+    assert b"cannot be combined" in other.jobwire("stop", "--all", hers, status=2).stderr
+    assert b"name jobs, or use --all" in other.jobwire("stop", status=2).stderr
+
+
 def test_events_are_printed_as_they_happen_and_continue_after_a_cursor(home: Home) -> None:
     with home.start("events", "--json") as listener:
         assert listener.stdout
