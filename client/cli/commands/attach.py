@@ -21,7 +21,7 @@ from ..session.options import Keys, demand_terminal, read_keys
 from ..session.own_terminal import OwnTerminal
 from ..session.session import SIGNALS, Session, replay_start
 from ..shown.sentences import title_of
-from ..targets.job_names import one_unfinished_job
+from ..targets.job_names import one_unfinished_job, single_job
 from ..terminal.screen import say
 from ..terminal.signals import Signals
 from ..terminal.streams import STDIN
@@ -48,7 +48,7 @@ def attach(
     if not read_only:
         demand_terminal("attach", "with --read-only it only watches")
     with client(ctx) as connected:
-        job = _newest(connected) if name is None else one_unfinished_job(connected, name)
+        job = _newest(connected) if name is None else single_job(connected, name, one_unfinished_job)
         _demand_terminal_of(job)
         start = replay_start(job)
         raise exit_status.Ending(_watch(connected, job, start) if read_only else _sit(connected, job, start, keys))

@@ -9,8 +9,9 @@ from .. import exit_status
 from ..arguments import JobName, understanding
 from ..chosen_context import client
 from ..files.fetched import fetch_all, parse_wanted
+from ..other_words.scp import of_scp
 from ..parser.parameters import Argument, Context
-from ..targets.job_names import one_job
+from ..targets.job_names import one_job, single_job
 
 
 def get(
@@ -31,7 +32,8 @@ def get(
     with understanding():
         wanted = parse_wanted(paths or [])
     with client(ctx) as connected:
-        job = one_job(connected, name)
+        with of_scp("get", name):
+            job = single_job(connected, name, one_job)
         if not wanted:
             wanted = [(path, b"") for path in job.info().spec.outputs]
         if not wanted:

@@ -17,7 +17,7 @@ from ..exit_status import BadInput
 from ..parser.parameters import Argument, Context, Option
 from ..shown.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
 from ..shown.json_lines import job_record
-from ..targets.job_names import batch_named, checked
+from ..targets.job_names import batch_named, checked, one_job
 from ..targets.runs import Run, find_run, no_such_batch
 from ..terminal.screen import is_terminal, say, write_json
 
@@ -200,7 +200,21 @@ def _no_such(connected: Client, typed: str) -> Refused:
     refused = no_such_batch(typed)
     if not name_problem(typed) and next(connected.list(all=True, name=typed, limit=1), None) is not None:
         refused.next_step = f"a job has that name: jobwire list -a -n {typed} lists all of that name, jobwire show {typed} the newest"
+    elif typed in _STATES:
+        refused.next_step = f"for jobs in a state: jobwire list --state {typed}"
+    elif typed in _OTHER_STATES:
+        refused.next_step = f"for jobs in a state, jobwire list --state STATE: {_OTHER_STATES[typed]}"
+    elif _is_job(connected, typed):
+        refused.next_step = f"it is a job: jobwire show {typed}"
     return refused
+
+
+def _is_job(connected: Client, typed: str) -> bool:
+    try:
+        one_job(connected, typed)
+    except Refused:
+        return False
+    return True
 
 
 def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:

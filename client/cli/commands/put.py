@@ -14,8 +14,9 @@ from ...files.local_files import choose, parse_put
 from ...files.placing import put as put_all
 from ..arguments import JobName, understanding
 from ..chosen_context import client
+from ..other_words.scp import of_scp
 from ..parser.parameters import Argument, Context
-from ..targets.job_names import one_unfinished_job
+from ..targets.job_names import one_unfinished_job, single_job
 
 
 def put(
@@ -39,7 +40,8 @@ def put(
     with understanding(), _in_order(name, files):
         chosen = [choose(*parse_put(to_bytes(as_typed(said)))) for said in files]
     with client(ctx) as connected:
-        job = one_unfinished_job(connected, name)
+        with of_scp("put", name, files[0]):
+            job = single_job(connected, name, one_unfinished_job)
         put_all(connected.connection, job.key, chosen)
 
 

@@ -84,7 +84,7 @@ def submit(  # noqa: PLR0913 -- one for each option
     with client(ctx, quiet=quiet) as connected:
         spec = with_conditions(connected, spec, wishes.after)
         job = submitted(connected, spec, identifier, watch=wait or follow)
-        status = leave_or_attend(connected, job, wait=wait, follow=follow, quiet=quiet)
+        status = leave_or_attend(connected, job, wait=wait, follow=follow, quiet=quiet, has_terminal=tty)
         if follow or not quiet:
             advise(spec, job, context)
         raise exit_status.Ending(status)

@@ -47,8 +47,13 @@ def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: Job
     return refused
 
 
-def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet: bool, feeder: Feeder | None = None) -> int:
-    """Print the id of a submitted job, with `wait` or `follow` wait for its end, and return the exit status."""
+def leave_or_attend(
+    client: Client, job: Job, *, wait: bool, follow: bool, quiet: bool, feeder: Feeder | None = None, has_terminal: bool = False
+) -> int:
+    """Print the id of a submitted job, with `wait` or `follow` wait for its end, and return the exit status.
+
+    `has_terminal`: the job runs on one, which shows more than its log.
+    """
     name = short_id(job.key.id)
     if follow:
         with _leaving(name):
@@ -69,7 +74,8 @@ def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet
     tell_id(job.id, "the job was submitted")
     if not quiet:
         how = "was submitted before" if job.record.is_repeated else "submitted"
-        say(f"job {name} {how}; jobwire logs -f {name} shows its output, jobwire wait {name} waits for it")
+        shown = f"jobwire attach {name} shows its terminal" if has_terminal else f"jobwire logs -f {name} shows its output"
+        say(f"job {name} {how}; {shown}, jobwire wait {name} waits for it")
     return exit_status.DONE
 
 

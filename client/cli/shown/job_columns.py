@@ -8,6 +8,7 @@ from ....keys.identity import fingerprint
 from ....schemas.jobs.states import JobTime, OutcomeKind, ResourceUse, State
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.text.sizes import format_size
+from ...batch.octets import to_text
 from ...library.values.job_info import JobInfo
 from ..terminal.screen import Cell, Table, duration, local_time
 from .sentences import command_line, cpu_of, memory_of
@@ -68,6 +69,7 @@ COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
     "priority": lambda job: str(job.priority or ""),
     "cpu": lambda job: _used(job, cpu_of, duration),
     "mem": lambda job: _used(job, memory_of, format_size),
+    "dir": lambda job: to_text(job.spec.directory),
     "labels": lambda job: " ".join(f"{name}={value}" for name, value in job.spec.labels),
     "process": lambda job: job.process or "",
     "worker": lambda job: job.worker,
@@ -83,6 +85,7 @@ _EXPENDABLE = (
     "OWNER",
     "TIME",
     "LABELS",
+    "DIR",
     "WAITS",
     "TRIES",
     "CPU",

@@ -57,6 +57,19 @@ def one_unfinished_job(client: Client, name: str) -> Job:
         return client.job_by_key(*named[0].key)
 
 
+def single_job(client: Client, name: str, one: Callable[[Client, str], Job]) -> Job:
+    """Return the job that a name refers to, as `one` finds it, for a command that takes no run.
+
+    Raises Refused as `one` does; if a run has that name, it says so.
+    """
+    try:
+        return one(client, name)
+    except Refused as refused:
+        run = run_instead(client, name, refused)
+        refused.next_step = f"{run} has that name; name one of its jobs: jobwire list {name} shows them"
+        raise
+
+
 class Named(NamedTuple):
     """What one argument names: a job, or a run of a batch."""
 

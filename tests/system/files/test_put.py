@@ -256,3 +256,15 @@ def test_the_order_of_scp_is_explained(home: Home) -> None:
     assert f"the job comes first: jobwire put job '{file}'" in said
     said = home.jobwire("put", "job", "no-such-file", status=2).stderr.decode()
     assert "the job comes first" not in said
+
+
+def test_a_path_behind_the_job_and_the_name_of_a_run_are_explained(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = home.jobwire("put", "build:in/", str(tmp_path / "file"), status=1).stderr.decode()
+    assert said.endswith(f"; a path is an argument of its own: jobwire put build {tmp_path / 'file'}:in/\n")
+    said = home.jobwire("get", "build:out dir", status=1).stderr.decode()
+    assert said.endswith("; a path is an argument of its own: jobwire get build 'out dir'\n")
+    home.jobwire("submit", "--wait", "--array", "1-2", "-n", "cut", "true")
+    for arguments in (["get", "cut", "x"], ["put", "cut", str(tmp_path / "file")], ["attach", "--read-only", "cut"]):
+        said = home.jobwire(*arguments, status=1).stderr.decode()
+        assert " (cut) has that name; name one of its jobs: jobwire list cut shows them\n" in said

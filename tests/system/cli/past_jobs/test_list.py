@@ -59,6 +59,11 @@ def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home)
     for words in (["one"], ["--batch", "one"]):
         said = past.jobwire("list", "-a", *words, status=1).stderr
         assert b"there is no batch one; a job has that name: jobwire list -a -n one" in said
+    for word, said in (("running", "--state running"), ("failed", "use --failed"), ("last", "it is a job: jobwire show last")):
+        assert said in past.jobwire("list", word, status=1).stderr.decode()
+    identifier = past.records("list", "-a", "--limit", "1")[0]["id"][:8]
+    assert f"it is a job: jobwire show {identifier}" in past.jobwire("list", identifier, status=1).stderr.decode()
+    assert b"it is a job" not in past.jobwire("list", "nosuch", status=1).stderr
     assert b"jobs have no numbers" in past.jobwire("show", "3", status=1).stderr
     assert b"jobs have no numbers" not in past.jobwire("show", "1234", status=1).stderr
     # A submitter learns of no other member, not even whether there is one.
@@ -95,6 +100,9 @@ def test_what_cannot_be_meant_is_misuse(home: Home, arguments: list[str], word: 
 def test_columns_are_chosen_and_headings_come_along_in_a_pipe(past: Home) -> None:
     shown = past.jobwire("list", "-a", "--limit", "1", "--columns", "name,labels,command,state", "--header").stdout.decode()
     assert shown == "NAME\tLABELS\tCOMMAND\tSTATE\none\t\techo again\texit 0\n"
+    past.jobwire("run", "-n", "there", "-C", "/usr", "true")
+    assert past.jobwire("list", "-a", "-n", "there", "--columns", "name,dir").stdout == b"there\t/usr\n"
+    past.jobwire("forget", "there")
     (line,) = past.jobwire("list", "-a", "--limit", "1").stdout.decode().splitlines()
     assert line.split("\t")[1:3] + line.split("\t")[4:] == ["one", "exit 0", past.name, "echo again"]
 

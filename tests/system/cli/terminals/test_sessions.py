@@ -310,6 +310,13 @@ def test_a_terminal_is_needed_on_both_sides(home: Home, terminal: OpenTerminal) 
     assert attached.ended() == 1
 
 
+def test_a_job_that_is_submitted_with_a_terminal_is_attached_to(home: Home) -> None:
+    said = home.jobwire("submit", "-it", "sleep", "600")
+    job = said.stdout.decode().strip()
+    assert f"job {job[:8]} submitted; jobwire attach {job[:8]} shows its terminal, jobwire wait" in said.stderr.decode()
+    home.jobwire("stop", "--now", job)
+
+
 def test_what_docker_users_type_is_understood_or_told(home: Home) -> None:
     for arguments in (("-t", "bash"), ("-t", "bash", "x")):
         assert "for a terminal, use --tty or -it" in home.jobwire("run", *arguments, status=2).stderr.decode()

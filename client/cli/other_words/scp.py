@@ -1,0 +1,22 @@
+"""A job that was named as scp and docker cp name a file elsewhere, `JOB:PATH`: what to type instead."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ....schemas.refusal import Code, Refused
+
+
+@contextmanager
+def of_scp(verb: str, name: str, file: str = "") -> Iterator[None]:
+    """Explain that there is no such job, if its name is followed by a path; `file`: the one that is to be put there."""
+    try:
+        yield
+    except Refused as refused:
+        job, colon, path = name.partition(":")
+        if colon and path and refused.code in (Code.NOT_FOUND, Code.INVALID_ARGUMENT):
+            words = [job, f"{file}:{path}" if file else path]
+            refused.next_step = f"a path is an argument of its own: jobwire {verb} {shlex.join(words)}"
+        raise
