@@ -46,6 +46,9 @@ def _how(said: str | float) -> str:
     joined = "".join(str(said).split())
     if joined != said and _DURATION.fullmatch(joined):
         return f"write it without spaces: {joined}"
+    if ":" in joined:
+        # Of Slurm and of clocks, which mean different things by 1:30.
+        return "write 1h30m for hours and minutes, 1m30s for minutes and seconds"
     return "write it like 10s, 1h30m, 500ms, or as seconds"
 
 

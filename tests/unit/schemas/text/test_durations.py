@@ -33,6 +33,12 @@ def test_what_is_not_a_duration_is_refused(said: str | float) -> None:
         parse_duration(said)
 
 
+@pytest.mark.parametrize("said", ["01:00:00", "1:30", "1-00:00:00"])
+def test_a_time_with_colons_is_refused_with_the_two_things_it_may_mean(said: str) -> None:
+    with pytest.raises(Refused, match="is not a time; write 1h30m for hours and minutes, 1m30s for minutes and seconds"):
+        parse_duration(said)
+
+
 def test_an_age_needs_a_unit_because_30_would_mean_days() -> None:
     assert parse_age("1.5d") == 129_600_000
     for said in ("30", "0.5", "1h30"):
