@@ -69,7 +69,7 @@ def set_(
     width = understood("--parallel", parse_count, parallel)
     limit_ms = understood("--time-limit", parse_duration, time_limit)
     if urgency is None and width is None and limit_ms is None:
-        raise BadInput("say what to set: --priority N, --time-limit TIME, or --parallel N for a run")
+        raise BadInput("name what to set: --priority N, --time-limit TIME, or --parallel N for a run")
     limit = None if limit_ms is None else limit_ms / 1000
 
     def set_job(connected: Client, job: Job) -> None:

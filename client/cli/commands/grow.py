@@ -95,7 +95,7 @@ def grow(  # noqa: PLR0913 -- an argument for each option
             connected.workers.change_queue(words[0], _CHANGES[what])
         say(_DONE[what].format(words[0]))
     elif what in _CHANGES:
-        raise BadInput(f"say which queue: jobwire broker grow {what} QUEUE; jobwire broker grow list shows them")
+        raise BadInput(f"name the queue: jobwire broker grow {what} QUEUE; jobwire broker grow list shows them")
     else:
         raise BadInput(f"{what!r} is neither a cluster (slurm, local) nor one of list, pause, resume, rm")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import dropwhile
 from typing import Annotated
 
 from ...batch.batch_file import Batch, understand
@@ -39,6 +40,9 @@ from ..chosen_context import context_name
 from ..exit_status import BadInput
 from ..job.job_arguments import surroundings, takes_job_options, wishes_of_all_jobs
 from ..parser.parameters import Argument, Context
+
+# Of this command alone: as a value, hardly one of them is meant.
+_OWN = {"--dry-run", "--parallel", "--no-wait", "--quiet", "--show-output", "--keep-order", "--tag", "--fail-fast", "--on-finish"}
 
 
 @takes_job_options
@@ -84,6 +88,7 @@ def sweep(  # noqa: PLR0913 -- one for each option
         swept = parse_sweep([as_typed(word) for word in command or ()], partial(read_lines, folder=around.files, stdin=True), options)
     if not swept.argv and not over.script:
         raise BadInput("missing argument 'COMMAND [ARG]...' before the values; see jobwire sweep --help")
+    swept.warnings.extend(_misplaced(command or ()))
     for name in unused(swept.axes, *swept.argv, *options):
         swept.warnings.append(f"there is no {{{name}}} in the command, so the same is run once for each of its values")
     program = over.name or (swept.argv[0] if swept.argv else over.script or "")
@@ -100,3 +105,14 @@ def sweep(  # noqa: PLR0913 -- one for each option
         return understand(found, Mistakes("sweep"), making)
 
     start_run(ctx, read_saying("the values", read), ways, context)
+
+
+def _misplaced(words: Sequence[str]) -> list[str]:
+    """Return warnings about options of this command among the values.
+
+    Raises BadInput for one without which the jobs would run.
+    """
+    behind = [word for word in dropwhile(lambda word: not word.startswith(":::"), words) if word.partition("=")[0] in _OWN]
+    if "--dry-run" in behind:
+        raise BadInput("--dry-run behind ::: would be a value, and the jobs would run; options come before the command")
+    return [f"{word} behind ::: is a value; options come before the command" for word in behind]

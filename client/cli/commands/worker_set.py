@@ -41,7 +41,7 @@ def set_worker(
     affected: if more run than there are slots, none starts until enough have ended. Needs the role operator or admin.
     """
     if not reset and slots is None and memory is None and gpus is None and not (resource or label or remove_label):
-        raise BadInput("say what to set: --slots N, --memory SIZE, --gpus N|LIST, --resource NAME=N, --label NAME[=VALUE], or --reset")
+        raise BadInput("name what to set: --slots N, --memory SIZE, --gpus N|LIST, --resource NAME=N, --label NAME[=VALUE], or --reset")
     with understanding("--resource"):
         resources = dict(parse_resource(one, fewest=0) for one in resource or ())
         if len(resources) < len(resource or ()):

@@ -68,6 +68,9 @@ def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches
     Raises BadInput that names the option.
     """
     typed = _as_typed(wishes)
+    if typed.script == "-":
+        how = "one on standard input is run by: sh -s [ARG]..., of submit with --stdin FILE; a file of that name is ./-"
+        raise BadInput(f"--script: a script is sent as a file, and - is none; {how}")
     if not command and not typed.script:
         # -t means a terminal elsewhere.
         is_mistaken = typed.time_limit is not None and not any(map(str.isdigit, str(typed.time_limit)))

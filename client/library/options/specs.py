@@ -121,7 +121,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         if duration is not None:
             must_be_time(option, duration)
     if input is not None:
-        must_be("input", input, (bytes, bytearray, memoryview), "bytes; encode a string: text.encode()")
+        must_be("input", input, (bytes, bytearray, memoryview), "bytes (of a string: text.encode())")
     if retry is not None:
         must_be("retry", retry, (SupportsIndex, Retry), "how often, or a Retry")
     _check_tables(env, labels, rlimits, resources)

@@ -254,6 +254,25 @@ def test_a_line_with_too_many_or_too_few_words_is_answered_with_where_they_go(
     assert said in capsys.readouterr().err
 
 
+def test_an_option_among_the_values_of_a_sweep_starts_no_job(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["sweep", "echo", ":::", "1..3", "--dry-run"]) == 2
+    assert "--dry-run behind ::: would be a value, and the jobs would run; options come before the command" in capsys.readouterr().err
+    assert command_line(["sweep", "--dry-run", "echo", ":::", "1..3", "--parallel=2", ":::+", "a", "b", "c", "--tag"]) == 0
+    said = capsys.readouterr().err
+    assert "jobwire: --parallel=2 behind ::: is a value; options come before the command\n" in said
+    assert "jobwire: --tag behind ::: is a value; options come before the command\n" in said
+    # That of the command that is run.
+    assert command_line(["sweep", "--dry-run", "make", "--dry-run", ":::", "a"]) == 0
+    assert "behind" not in capsys.readouterr().err
+    assert not (folders / "state").exists()
+
+
+def test_a_script_on_standard_input_is_refused_with_how_it_is_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("run", "submit"):
+        assert command_line([verb, "--script", "-", "x"]) == 2
+        assert "--script: a script is sent as a file, and - is none; one on standard input is run by: sh -s" in capsys.readouterr().err
+
+
 def test_a_program_in_the_place_of_a_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["sleep", "5"]) == 2
     assert (
@@ -349,7 +368,7 @@ def test_a_narrow_help_says_what_each_command_does(
 
 
 def test_the_usage_line_reads_as_in_other_manuals(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb, usage in (("run", "COMMAND [ARG]..."), ("stop", "JOB..."), ("forget", "[JOB]..."), ("logs", "JOB")):
+    for verb, usage in (("run", "COMMAND [ARG]..."), ("wait", "JOB..."), ("stop", "[JOB]..."), ("forget", "[JOB]..."), ("logs", "JOB")):
         assert command_line([verb, "--help"]) == 0
         shown = capsys.readouterr().out
         assert f"Usage: jobwire {verb} [OPTIONS] {usage} " in shown, shown
