@@ -118,4 +118,5 @@ def test_help_is_whole_whatever_the_surroundings_say_about_the_width(
 def test_h_of_a_program_is_for_the_program() -> None:
     command = load("run")
     with command.make_context("run", ["ls", "-h"]) as context:
-        assert context.params["command"] == ("ls", "-h")
+        # A tuple, unless something before has replaced the adapter of typer.
+        assert [*context.params["command"]] == ["ls", "-h"]
