@@ -19,24 +19,24 @@ class NothingAtOnce:
 
     def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
         """Refuse."""
-        raise not_yet("to show a job together with its output")
+        raise not_yet("showing a job together with its output")
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         """Refuse."""
-        raise not_yet("to follow a log here")
+        raise not_yet("following a log here")
 
     def follow_timed(self, run: Run, streams: Sequence[StreamName], starts: Sequence[int], on_growth: Callable[[], None]) -> LogReader:
         """Refuse."""
-        raise not_yet("to follow a log here")
+        raise not_yet("following a log here")
 
     def find_in_logs(self, run: Run, since_us: int) -> Sequence[int]:
         """Refuse."""
-        raise not_yet("to find a moment in a log here")
+        raise not_yet("finding a moment in a log here")
 
     def feed(self, key: AttemptKey, token: bytes, feeder: Feeder) -> Inlet:
         """Refuse."""
-        raise not_yet("to feed a job here")
+        raise not_yet("feeding a job here")
 
     def terminal(self, key: AttemptKey, feeder: Feeder) -> Terminal:
         """Refuse."""
-        raise not_yet("to type here")
+        raise not_yet("typing here")

@@ -30,7 +30,7 @@ from .workers.fitting import find_workers
 from .workers.warnings import in_words
 
 _NOT_YET = {
-    "set_slots": "to set what there is for jobs",
+    "set_slots": "setting what a worker has for jobs",
 }
 # Those that a client checks before it sends what needs them.
 _LACKS = frozenset({"returns", "rerun"})
