@@ -178,7 +178,9 @@ class Supervisor:
 
     async def reload(self) -> str:
         """Make supervisor and keeper execute the installed version, and close the line. Return why they cannot; empty if they do."""
-        if not self.hello.handover or self._link is None:
+        if self._link is None:
+            return "supervisor and keeper were not replaced: the supervisor had just exited, and another one was starting; reload again"
+        if not self.hello.handover:
             if self.hello.keeper_pid:
                 return "supervisor and keeper cannot hand over; they are replaced only when the worker is stopped while no job runs"
             return "the keeper was killed, so the supervisor is not replaced until no job is running"

@@ -131,6 +131,22 @@ async def test_a_supervisor_without_a_keeper_is_left_alone(pair: Pair) -> None:
     assert "the keeper was killed" in await pair.engine.reload()
 
 
+async def test_a_supervisor_that_is_just_being_started_again_is_not_called_unable(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_lost = asyncio.Event()
+
+    async def reconnect() -> None:
+        is_lost.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(pair.engine.supervisor, "_reconnect", reconnect)
+    supervisor = pair.meet(handover=1)
+    await pair.engine.recover([])
+    supervisor.hang_up()
+    async with asyncio.timeout(60):
+        await is_lost.wait()
+    assert (await pair.engine.reload()).endswith("another one was starting; reload again")
+
+
 async def test_a_supervisor_that_can_makes_way_and_no_other_line_is_taken_up(pair: Pair) -> None:
     supervisor = pair.meet(handover=1)
     await pair.engine.recover([])
