@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 import zmq
 
 from ...client.sockets.connecting.monitored_socket import Change, MonitoredSocket
-from ...keys.identity import Identity
+from ...keys.identity import Identity, format_public
 from ...keys.sockets import Context, readable
 from ...schemas.frames import read_reply, refusal_from
 from ...schemas.generated import request_pb2
-from ...schemas.refusal import Refused
+from ...schemas.refusal import Code, Refused
 from ..fairness.sharing import NotShared
 from ..requests.dispatch import Dispatch
 from ..sockets.peers import Outlet, Peer
@@ -171,7 +171,12 @@ class Line(Outlet):
         self._unwatch()
         self._monitored.close()
         self._not_before = now + _PATIENCE_SECONDS
-        self._tell(str(refused) if refused is not None else "no connection")
+        if refused is not None and refused.code is Code.UNAUTHENTICATED:
+            # What the connection says about that is for clients of workers.
+            command = f"jobwire keys add NAME {format_public(self._identity.public)} --role worker"
+            self._tell(f"it is up, but does not let this worker in; have it added there: {command}")
+        else:
+            self._tell(str(refused) if refused is not None else "no connection")
 
     def _tell(self, problem: str) -> None:
         if problem != self.problem:

@@ -276,6 +276,13 @@ def test_a_broker_is_stopped_by_a_command_and_those_of_a_worker_say_what_it_is(t
         broker.kill(signal.SIGTERM)
 
 
+def test_a_worker_that_the_broker_does_not_know_says_how_to_let_it_in(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
+    broker, _ = lab
+    with Worker(tmp_path, options=["--jobs-as-root", *broker.joining]).start() as worker:
+        command = f"jobwire keys add NAME {worker.description['key']} --role worker"
+        wait_until(lambda: f"does not let this worker in; have it added there: {command};" in worker.logged(), "it says how to be let in")
+
+
 @pytest.mark.parametrize("prefix", [[], ["env", "--ignore-signal=HUP"]], ids=["plain", "as by nohup"])
 def test_a_broker_whose_terminal_is_closed_exits_unless_it_was_started_to_outlive_it(tmp_path: Path, prefix: list[str]) -> None:
     broker = Broker(tmp_path / "broker", prefix=prefix).start()
