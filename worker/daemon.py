@@ -14,8 +14,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import __version__
 from ..broker.daemon import Daemon
@@ -56,7 +55,7 @@ _LEAST_DESCRIPTORS = 128
 ANY_LOOPBACK = "tcp://127.0.0.1"
 
 
-async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it was opened
+async def serve(
     settings: WorkerSettings,
     ready: Callable[[dict[str, Any]], None],
     closing: Closing,
@@ -76,6 +75,32 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
         root_jobs.demand_for_clients(settings.listen, intended=settings.jobs_as_root)
     if settings.join:
         root_jobs.demand_for_broker(settings.join, intended=settings.jobs_as_root)
+    process = _prepare_process(settings, resumed)
+    lock = StateLock(settings.state, resumed.lock if resumed else -1)
+    closing.on_close(lock.release)
+    demand_sound(settings.state)
+    worker = _Worker(settings, process, lock, closing, resumed.reloads if resumed else Reloads(), pilot)
+    try:
+        daemon = await worker.open()
+        if daemon is None:
+            _log.info("told to exit before it was ready")
+            return None
+        description = worker.begin(daemon, ready)
+        return await worker.until_told(daemon, description)
+    finally:
+        await worker.leave()
+
+
+class _Process(NamedTuple):
+    """This process, prepared for a worker: the signals that arrive, a sentence for each restriction, the descriptor limit for jobs."""
+
+    signals: asyncio.Queue[signal.Signals]
+    surroundings: list[str]
+    files_limit: int
+    has_terminal: bool
+
+
+def _prepare_process(settings: WorkerSettings, resumed: Resumed | None) -> _Process:
     surroundings = _look_around(settings)
     reuse_buffers()
     # Those that end it until its parts are made, all until it is ready: threads started meanwhile inherit the mask and never receive them.
@@ -88,66 +113,72 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, signals.put_nowait, number)
     orphans.reap_from_now_on(loop)
-    lock = StateLock(settings.state, resumed.lock if resumed else -1)
-    passed_on: Resumed | None = None
+    return _Process(signals, surroundings, files_limit, has_terminal)
 
-    def release_lock() -> None:
-        if passed_on is None:
-            lock.release()
 
-    closing.on_close(release_lock)
-    # After the engine: what it still reports when it is closed is for the next worker, and must not reach a desk that is closed.
-    desks = closing.own(Closing())
-    was_told = False
-    engine: LocalEngine | None = None
-    daemon: Daemon | None = None
-    watch: FolderWatch | None = None
-    line: Line | None = None
-    description: Description | None = None
+class _Worker:
+    """The parts of a worker, which tell each other, through it, what concerns a part that is made later. Each is added to `closing`."""
 
-    def write_anew() -> None:
-        # What is changed before it was written is in it anyway.
-        if description is not None:
-            description.write_anew()
-
-    try:
-        demand_sound(settings.state)
-        identity = load_or_make(settings.state / "identity")
-        rebooted = last_boot_id(settings.state) != boot_id()
-        engine = closing.own(
+    def __init__(
+        self, settings: WorkerSettings, process: _Process, lock: StateLock, closing: Closing, reloads: Reloads, pilot: Pilot | None
+    ) -> None:
+        self._settings = settings
+        self._process = process
+        self._lock = lock
+        self._closing = closing
+        self._reloads = reloads
+        self._pilot = pilot
+        self._identity = load_or_make(settings.state / "identity")
+        # After the engine: what it still reports when it is closed is for the next worker, and must not reach a desk that is closed.
+        self._desks = closing.own(Closing())
+        self._engine = closing.own(
             LocalEngine(
                 settings.state,
                 settings.capacity,
                 os.fsencode(settings.directory),
-                files_limit=files_limit,
+                files_limit=process.files_limit,
                 feed_wait_ms=settings.feed_wait_ms,
                 keep_free_bytes=settings.keep_free_bytes,
-                rebooted=rebooted,
-                on_hello=write_anew,
+                rebooted=last_boot_id(settings.state) != boot_id(),
+                on_hello=self._describe_anew,
             )
         )
-        line_to_jobs = engine.supervisor
+        self._daemon: Daemon | None = None
+        self._description: Description | None = None
+        self._watch: FolderWatch | None = None
+        self._line: Line | None = None
+        # The process executes itself; or the worker ends because it was told to, and not because its folder is gone.
+        self._is_passed_on = False
+        self._was_told = False
+
+    async def open(self) -> Daemon | None:
+        """Open desk and store, and answer clients; return None if a signal to exit arrives before that is done."""
+        supervisor, surroundings = self._engine.supervisor, self._process.surroundings
         host = Host(
-            capacity_changed=write_anew,
-            roster_changed=lambda: _stay_or_leave(settings, daemon, line),
-            troubles=lambda: find_troubles(line_to_jobs.hello, surroundings, answers=line_to_jobs.is_answering, state=process_state),
-            leave=partial(signals.put_nowait, signal.SIGTERM) if pilot is not None else None,
+            capacity_changed=self._describe_anew,
+            roster_changed=self._stay_or_leave,
+            troubles=lambda: find_troubles(supervisor.hello, surroundings, answers=supervisor.is_answering, state=process_state),
+            leave=self._exit if self._pilot is not None else None,
         )
-        opening = asyncio.create_task(_open(settings, identity, engine, host, desks))
+        opening = asyncio.create_task(_open(self._settings, self._identity, self._engine, host, self._desks))
         # It may wait for as long as the disk is full, or the supervisor does not answer.
-        if not await completes(opening, signals, lambda one: one is not signal.SIGHUP):
-            _log.info("told to exit before it was ready")
+        if not await completes(opening, self._process.signals, lambda one: one is not signal.SIGHUP):
             return None
-        daemon = opening.result()
-        reloads = resumed.reloads if resumed else Reloads()
-        description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)
+        self._daemon = opening.result()
+        return self._daemon
+
+    def begin(self, daemon: Daemon, ready: Callable[[dict[str, Any]], None]) -> Description:
+        """Describe the worker to other processes, join its broker, and announce that it is ready."""
+        settings, loop = self._settings, asyncio.get_running_loop()
+        description = Description(self._lock, settings, self._identity, self._engine, daemon, self._reloads, self._process.surroundings)
         description.write()
-        watch = closing.own(FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM)))
-        line = _join(settings, identity, daemon, pilot)
+        self._description = description
+        self._watch = self._closing.own(FolderWatch(self._lock, settings.state, loop, self._exit))
+        self._line = line = _join(settings, self._identity, daemon, self._pilot)
         if line is not None:
-            closing.own(line)
-        if pilot is not None and line is not None:
-            pilot.begin(daemon, line, signals)
+            self._closing.own(line)
+            if self._pilot is not None:
+                self._pilot.begin(daemon, line, self._process.signals)
         answer_first()
         ready(description.fields())
         for endpoint in filter(None, (settings.listen, settings.event_listen)):
@@ -155,24 +186,52 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
         _log.info("ready: %s", json.dumps(description.fields()))
         if settings.caller:
             # Sent by a caller with fewer restrictions than the first (client/private_worker/caller.py); blocked until now.
-            loop.add_signal_handler(signal.SIGUSR1, _make_way, daemon, signals)
-        made_way = await _until_told(signals, engine, description, has_terminal=has_terminal)
-        # Not by itself, because its folder is gone.
-        was_told = made_way is None and not watch.loss
+            loop.add_signal_handler(signal.SIGUSR1, self._make_way, daemon)
+        return description
+
+    async def until_told(self, daemon: Daemon, description: Description) -> Resumed | None:
+        """Serve until a signal; return what the process passes on if it executes itself, and None if it exits."""
+        made_way = await _until_told(self._process.signals, self._engine, description, has_terminal=self._process.has_terminal)
         if made_way is not None:
-            at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
-            passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
-        elif pilot is not None:
-            engine.hasher.hurry()
-            await pilot.depart()
-        return passed_on
-    finally:
-        nothing_runs = daemon is None or daemon.desk.needs_no_engine or (watch is not None and watch.loss)
-        if engine is not None and passed_on is None and nothing_runs:
-            # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
-            await engine.retire()
-        if daemon is not None and was_told:
-            daemon.tell_brokers_of_stop()
+            at = (daemon.endpoint, daemon.event_endpoint) if self._settings.listen else ("", "")
+            self._is_passed_on = True
+            return Resumed(self._lock.pass_on(), self._process.files_limit, made_way, *at)
+        self._was_told = not self._is_folder_lost
+        if self._pilot is not None:
+            self._engine.hasher.hurry()
+            await self._pilot.depart()
+        return None
+
+    async def leave(self) -> None:
+        """Tell the supervisor, if it is not needed any more, and the brokers, if the worker was stopped."""
+        nothing_runs = self._daemon is None or self._daemon.desk.needs_no_engine or self._is_folder_lost
+        if nothing_runs and not self._is_passed_on:
+            # It is not needed once its jobs have ended. It cancels this when the next worker sends hello.
+            await self._engine.retire()
+        if self._daemon is not None and self._was_told:
+            self._daemon.tell_brokers_of_stop()
+
+    @property
+    def _is_folder_lost(self) -> bool:
+        return self._watch is not None and bool(self._watch.loss)
+
+    def _exit(self) -> None:
+        self._process.signals.put_nowait(signal.SIGTERM)
+
+    def _make_way(self, daemon: Daemon) -> None:
+        if daemon.desk.is_idle:
+            self._exit()
+
+    def _describe_anew(self) -> None:
+        # What is changed before it was written is in it anyway.
+        if self._description is not None:
+            self._description.write_anew()
+
+    def _stay_or_leave(self) -> None:
+        """Close the link to a broker that is no longer on the roster."""
+        if self._daemon is not None and self._line is not None and not _is_relay(self._settings, self._daemon):
+            _log.info("left the broker at %s, which is no longer on the roster", self._settings.join)
+            self._line.close()
 
 
 def _look_around(settings: WorkerSettings) -> list[str]:
@@ -181,11 +240,6 @@ def _look_around(settings: WorkerSettings) -> list[str]:
     for sentence in found:
         _log.warning("this worker and its jobs are restricted by the process that started it: %s", sentence)
     return found
-
-
-def _make_way(daemon: Daemon, signals: asyncio.Queue[signal.Signals]) -> None:
-    if daemon.desk.is_idle:
-        signals.put_nowait(signal.SIGTERM)
 
 
 async def _until_told(
@@ -269,13 +323,6 @@ def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon, pilot: P
     key, loop = parse_public(settings.broker_key), asyncio.get_running_loop()
     software, left_ms = f"jobwire {__version__}", pilot.left_ms if pilot is not None else None
     return Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, software, left_ms=left_ms)
-
-
-def _stay_or_leave(settings: WorkerSettings, daemon: Daemon | None, line: Line | None) -> None:
-    """Close the link to a broker that is no longer on the roster."""
-    if daemon is not None and line is not None and not _is_relay(settings, daemon):
-        _log.info("left the broker at %s, which is no longer on the roster", settings.join)
-        line.close()
 
 
 def _is_relay(settings: WorkerSettings, daemon: Daemon) -> bool:

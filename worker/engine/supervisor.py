@@ -235,9 +235,9 @@ class Supervisor:
         while True:
             try:
                 self._open_line(await self._reach())
-            except (OSError, RuntimeError):
+            except (OSError, RuntimeError) as error:
                 # RuntimeError: no thread can be made.
-                _log.exception("the supervisor cannot be reached; trying again")
+                _log.error("the supervisor cannot be reached; trying again: %s", error)
                 # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.
                 await asyncio.sleep(_RECONNECT_SECONDS)
             else:

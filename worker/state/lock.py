@@ -43,6 +43,7 @@ class StateLock:
         self._description = b""
         self._store: store_files.Noted = {}
         self._file = inherited
+        self._is_passed_on = False
         try:
             private_files.make_folder(state)
             self._folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -173,6 +174,9 @@ class StateLock:
 
         Raises OSError.
         """
+        if self._is_passed_on:
+            # The descriptor stays the same from now on.
+            return
         if not _is_in(self._folder, LOCK, self._file):
             # The new file is locked before the old one, which has no name any more, is closed.
             file = self._open_file()
@@ -201,12 +205,15 @@ class StateLock:
         except OSError:
             return False
 
-    def fileno(self) -> int:
-        """Return the descriptor that holds the lock."""
+    def pass_on(self) -> int:
+        """Return the descriptor that holds the lock, for a process that executes itself: `release` keeps the lock then."""
+        self._is_passed_on = True
         return self._file
 
     def release(self) -> None:
-        """Release the lock."""
+        """Release the lock, unless it is passed on."""
+        if self._is_passed_on:
+            return
         os.close(self._file)
         os.close(self._folder)
 

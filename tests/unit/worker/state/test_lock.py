@@ -41,7 +41,7 @@ def lock(tmp_path: Path) -> Iterator[StateLock]:
 
 @pytest.mark.parametrize("removed", [["lock"], ["lock", "worker.json"], [layout.STORE, "lock", "worker.json"]])
 def test_a_folder_has_one_worker_whatever_is_removed_from_it(lock: StateLock, tmp_path: Path, removed: list[str]) -> None:
-    assert lock.fileno() >= 0
+    assert not lock.loss()
     for name in removed:
         (tmp_path / "state" / name).unlink()
     with pytest.raises(Refused, match="another worker holds the state folder"):
@@ -50,7 +50,7 @@ def test_a_folder_has_one_worker_whatever_is_removed_from_it(lock: StateLock, tm
 
 
 def test_a_lock_that_somebody_put_in_the_place_of_the_removed_one_lets_nobody_in(lock: StateLock, tmp_path: Path) -> None:
-    assert lock.fileno() >= 0
+    assert not lock.loss()
     (tmp_path / "state" / "lock").unlink()
     (tmp_path / "state" / "lock").write_text("1\n")
     with pytest.raises(Refused, match=r"another worker \(pid 1\) holds the state folder"):
@@ -116,6 +116,26 @@ def test_what_a_worker_cannot_go_on_without_is_named(lock: StateLock, tmp_path: 
         StateLock(tmp_path / "old")
 
 
+def test_a_lock_that_is_passed_on_is_neither_released_nor_exchanged(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    before = StateLock(state)
+    before.describe(identify())
+    passed_on = before.pass_on()
+    before.release()
+    (state / "lock").unlink()
+    # As when a file of the folder is removed in this very moment.
+    before.make_again()
+    with pytest.raises(Refused, match="another worker holds the state folder"):
+        StateLock(state)
+    # What an exec closes.
+    os.close(before._folder)
+    after = StateLock(state, passed_on)
+    after.make_again()
+    assert holder_of(state) == str(os.getpid())
+    after.release()
+    StateLock(state).release()
+
+
 @pytest.mark.parametrize(
     ("said", "where"),
     [
@@ -128,7 +148,7 @@ def test_what_a_worker_cannot_go_on_without_is_named(lock: StateLock, tmp_path: 
     ],
 )
 def test_a_process_is_known_by_more_than_its_pid(lock: StateLock, tmp_path: Path, said: dict[str, object], where: Whereabouts) -> None:
-    assert lock.fileno() >= 0
+    assert not lock.loss()
     described = {**identify(), **said}
     assert locate(described) is where
     if where is Whereabouts.HERE:
