@@ -15,6 +15,7 @@ from raw_desk import RawDesk
 
 from jobwire.schemas.jobs.process_limits import ResourceLimit
 from jobwire.worker.supervisor.containment.cgroup_tree import find_tree, name_for
+from jobwire.worker.supervisor.spawning.forked_start import only_root
 
 _TELL = """
 import json, os, resource
@@ -68,7 +69,7 @@ def test_what_cannot_be_started_with_limits_is_told_as_without(desk: RawDesk) ->
     # More descriptors than any kernel allows, even for root.
     fact, _, _ = desk.run("true", rlimits=(ResourceLimit("nofile", 1 << 40, 1 << 40),))
     assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 125)
-    assert fact["sentence"].startswith(f"its limit nofile={1 << 40}:{1 << 40} was refused: the hard limit of the worker is ")
+    assert fact["sentence"].startswith(f"its limit nofile={1 << 40}:{1 << 40} was refused: nobody may have more than ")
     assert desk.run("echo", "next")[1] == b"next\n"
 
 
@@ -177,15 +178,21 @@ def test_who_may_not_limit_memory_says_so_and_what_the_kernel_refuses_is_told(an
     fact, stdout, _ = desk.run("/bin/sh", "-c", "nice; ulimit -n", memory_bytes=100 << 20, nice=7)
     assert (fact["exit_status"], stdout.split()[0]) == (0, b"7")
     assert ("peak_memory_bytes" in fact) == (problem == "")
+    most = int(Path("/proc/sys/fs/nr_open").read_text())
+    fact, _, _ = desk.run("true", rlimits=(ResourceLimit("nofile", most, most + 1),))
+    assert fact["sentence"].startswith(f"its limit nofile={most}:{most + 1} was refused: nobody may have more than {most} (fs.nr_open)")
     if not prefix:
         assert problem == ""
         return
     fact, _, _ = desk.run("true", nice=-5)
     assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 125)
-    assert fact["sentence"] == "its nice value of -5 was refused: only root may use a value below the worker's own, 0"
+    assert fact["sentence"] == "its nice value of -5 was refused: " + only_root(
+        "use a value below that of the worker (0)", "CAP_SYS_NICE", is_root=os.geteuid() == 0
+    )
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     fact, _, _ = desk.run("true", rlimits=(ResourceLimit("nofile", hard + 1, hard + 1),))
-    assert fact["sentence"].endswith(f"was refused: the hard limit of the worker is {hard}, and only root may go above it")
+    may = only_root("go above it", "CAP_SYS_RESOURCE", is_root=os.geteuid() == 0)
+    assert fact["sentence"].endswith(f"was refused: the hard limit of the worker is {hard}, and {may}")
 
 
 _BURNER = """

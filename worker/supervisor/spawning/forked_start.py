@@ -145,14 +145,36 @@ def _number(limit: int | None) -> int:
 
 
 def _why_not(what: str, code: int, attributes: Attributes) -> str:
+    is_root = os.geteuid() == 0
     if what == "nice":
-        ours = nice_of_children()
-        why = f"only root may use a value below the worker's own, {ours}" if code in _REFUSED else os.strerror(code)
-        return f"its nice value of {attributes.nice} was refused: {why}"
+        why = only_root(f"use a value below that of the worker ({nice_of_children()})", "CAP_SYS_NICE", is_root=is_root)
+        return f"its nice value of {attributes.nice} was refused: {why if code in _REFUSED else os.strerror(code)}"
     _, soft, hard = next(limit for limit in attributes.rlimits if limit[0] == what)
     ours = resource.getrlimit(_LIMITS[what])[1]
-    why = f"the hard limit of the worker is {_written(ours)}, and only root may go above it" if code in _REFUSED else os.strerror(code)
+    why = why_limit_refused(what, hard, ours, _most_files(), is_root=is_root) if code in _REFUSED else os.strerror(code)
     return f"its limit {what}={_written(soft)}:{_written(hard)} was refused: {why}"
+
+
+def why_limit_refused(name: str, hard: int | None, ours: int, most_files: int, *, is_root: bool) -> str:
+    """Return why the kernel refuses a hard limit (None: unlimited). `ours`: the worker's; `most_files`: fs.nr_open, 0 if not known."""
+    if name == "nofile" and 0 < most_files < (hard if hard is not None else most_files + 1):
+        return f"nobody may have more than {most_files} (fs.nr_open); to change that, root types: sysctl fs.nr_open=NUMBER"
+    return f"the hard limit of the worker is {_written(ours)}, and {only_root('go above it', 'CAP_SYS_RESOURCE', is_root=is_root)}"
+
+
+def only_root(may: str, capability: str, *, is_root: bool) -> str:
+    """Return, in words, who may do something that the kernel refused."""
+    # In a container, or started with fewer rights by a service manager. Those over its own user namespace do not count.
+    return f"root may {may} only with the capability {capability}, which the worker lacks" if is_root else f"only root may {may}"
+
+
+def _most_files() -> int:
+    """Return how many descriptors a process may have, even one of root: see proc_sys_fs(5). 0: not known."""
+    try:
+        with open("/proc/sys/fs/nr_open", "rb") as file:  # noqa: PTH123 -- pathlib is not light
+            return int(file.read())
+    except (OSError, ValueError):
+        return 0
 
 
 def _written(number: int | None) -> str:
