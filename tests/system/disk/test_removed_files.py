@@ -266,8 +266,9 @@ def test_a_job_whose_process_is_alive_is_never_recorded_as_lost_if_its_job_file_
         handle = client.job(job.id)
         gate.write_text("go on\n")
         outcome = wait_until(lambda: handle.info().outcome, "it ends")
-        # As above.
-        assert outcome.exit_status == 7 or "this kernel reports it to no other process" in outcome.sentence
+        # As above; or it has ended between the repair of the file and its adoption.
+        unknown = ("this kernel reports it to no other process", "it ended before the next supervisor could use them")
+        assert outcome.exit_status == 7 or any(why in outcome.sentence for why in unknown)
         assert handle.read_range("stdout", 0, 100)[0] == b"early\nlate\n"
 
 

@@ -332,6 +332,24 @@ def test_a_damaged_job_file_costs_the_next_supervisor_and_other_jobs_nothing(des
     desk.settle(damaged)
 
 
+def test_a_job_that_ends_before_its_damaged_file_is_written_again_says_why_its_status_is_unknown(desk: RawDesk) -> None:
+    handle = desk.start("sh", "-c", "echo $$; exec sleep 600")
+    folder = desk.folder(desk.started(handle))
+    pid = int(wait_until((folder / "stdout").read_text, "its first line"))
+    job = (folder / "job").read_bytes()
+    (folder / "job").write_bytes(b"")
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    kill_and_wait(pid)
+    (folder / "job").write_bytes(job)
+    desk.wish(do="adopt", folders=[folder.name])
+    fact = desk.ended(handle)
+    assert fact["kind"] == "lost"
+    assert "removed or damaged, and it ended before the next supervisor could use them" in fact["sentence"]
+    assert desk.output(fact)[0] == b"%d\n" % pid
+
+
 @pytest.mark.parametrize("how", ["settled", "retire", "not adopted"])
 def test_a_job_whose_folder_was_removed_and_is_not_made_again_does_not_wait_in_its_writes(desk: RawDesk, tmp_path: Path, how: str) -> None:
     (handle,), gate = start_writers(desk, tmp_path, 1)

@@ -50,6 +50,8 @@ class Survivors:
             # The keeper may just have reaped it; after this, its report has arrived.
             line.catch_up()
         why = "it ended while neither the supervisor nor its keeper was running"
+        if line.is_up and not self._keeper_tells:
+            why = "its log folder, or the file `job` in it, was removed or damaged, and it ended before the next supervisor could use them"
         if is_there(pid) and read_stat(pid) is None:
             why = f"/proc does not show process {pid} to this user, so whether it is still the job is not known"
         return Gone(pid, why), None
