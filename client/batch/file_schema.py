@@ -61,13 +61,13 @@ _MEANINGS = {
     "on_each": "Run it once on each worker of the broker that fits, as on and not_on say.",
     "stop": "How the job is stopped.",
     "text": "The standard input itself.",
-    "parallel": "Run at most so many of the jobs at once. 0: no limit.",
+    "parallel": "Run at most this many of the jobs at once. 0: no limit.",
     "batch": "About the run as a whole.",
     "defaults": "Values for every job that does not set these keys.",
-    "set": "Values of placeholders in all jobs: {K}. --set K=V counts more.",
+    "set": "Values of placeholders in all jobs: {K}. --set K=V takes precedence.",
     "job": "The jobs, one table for each.",
     "signal": next(option.help for option in OPTIONS if option.key == "stop_signal"),
-    "max": "Run the job again up to so many times if it fails. 0: not at all.",
+    "max": "Run the job again up to this many times if it fails. 0: not at all.",
     **{key: next(option.help for option in OPTIONS if option.key == f"retry_{key}") for key in ("delay", "backoff", "on_exit")},
 }
 

@@ -26,7 +26,7 @@ def broker(ctx: Context) -> Iterator[Client]:
 
 
 def _none_in_use(known: tuple[contexts.Context, ...]) -> Refused:
-    message = "your private worker is in use, which is no broker"
+    message = "your private worker is in use, which is not a broker"
     here = _running_here()
     if here is None:
         names = ": " + ", ".join(one.name for one in known) if known else ""

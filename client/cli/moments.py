@@ -30,7 +30,7 @@ def parse_moment(said: str) -> datetime | timedelta:
             moment = datetime.fromisoformat(text)
             moment.timestamp()
         except (ValueError, OverflowError) as error:
-            raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is no date: {error}", _HOW) from None
+            raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a date: {error}", _HOW) from None
         return moment
     try:
         return timedelta(milliseconds=parse_age(text))

@@ -31,7 +31,7 @@ VERBS = {
     "batch": Verb("batch", "batch", "Submit many jobs from a file, all or none, and wait for them."),
     "sweep": Verb("sweep", "sweep", "Run a command once for each value, or each combination of values, as jobs of one batch."),
     "convert": Verb("convert", "convert", "Turn a Slurm script, or a command line of GNU parallel or xargs, into a batch file."),
-    "rerun": Verb("rerun", "rerun", "Run jobs again, with everything as it was."),
+    "rerun": Verb("rerun", "rerun", "Run jobs again, with the same options, files and input."),
     "list": Verb("list", "list_jobs", "List queued and running jobs, oldest first."),
     "ps": Verb("list", "list_jobs", "Same as list.", hidden=True),
     "show": Verb("show", "show", "Show the details of jobs, including why one is waiting or failed."),

@@ -45,7 +45,7 @@ class NoneInUse(Refused):
         names = ", ".join([*known, f"{EMBEDDED} (your private worker)"])
         super().__init__(
             Code.FAILED_PRECONDITION,
-            "no context is in use, as the one that was has been removed",
+            "no context is in use, because the one in use was removed",
             f"choose one with jobwire context use NAME, or for one command with jobwire --context NAME: {names}",
         )
 

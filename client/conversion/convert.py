@@ -165,7 +165,7 @@ def _of_command(command: Command, form: str, given: Input, remarks: Remarks) -> 
     for word in dict.fromkeys(command.unexpanded):
         if _stays(word, command.words, form):
             instead = f"let your shell do it: jobwire convert -- {form} ..."
-            remarks.lost(command.line, f"{word} stays as it is, as no shell reads this", instead)
+            remarks.lost(command.line, f"{word} is left unchanged, because no shell reads it", instead)
     if command.rest:
         remarks.lost(command.line, f"{command.rest} is left out", "jobwire logs RUN prints the output of all jobs")
     return _COMMANDS[form](command.words, command.line, given, remarks)

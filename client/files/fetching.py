@@ -152,7 +152,7 @@ class _Writing:
     def _demand_free(self) -> None:
         """Check that the destination is free: a file may replace a file, a folder an empty folder."""
         if is_special(self.place):
-            what = f"{shown(self.place)!r} is no place for a file: it would be replaced, and is a device, a pipe or a socket"
+            what = f"{shown(self.place)!r} cannot be replaced by a file: it is a device, a pipe or a socket"
             raise Refused(Code.INVALID_ARGUMENT, what, "write another name: PATH:DEST")
         if not os.path.lexists(self.place):
             return

@@ -42,7 +42,7 @@ def wanted(get: Paths) -> list[tuple[bytes, bytes]]:
     found = [(normal(path), place) for path, place in _pairs("get", get)]
     for path, _ in found:
         if problem := path_problem(path):
-            raise Refused(Code.INVALID_ARGUMENT, f"{os.fsdecode(path)!r} is no path in the job's folder: {problem}")
+            raise Refused(Code.INVALID_ARGUMENT, f"{os.fsdecode(path)!r} is not a path in the job's folder: {problem}")
     return found
 
 

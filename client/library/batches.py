@@ -124,7 +124,7 @@ def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool
 
 def _as_table(job: JobSpec | Sequence[Text] | JobTable) -> JobTable:
     if isinstance(job, JobSpec):
-        raise TypeError("a result of job_spec cannot stand among tables; write it as a table too")
+        raise TypeError("results of job_spec and tables cannot be mixed; write all as tables")
     return job if isinstance(job, Mapping) else {"argv": [os.fsdecode(word) for word in job]}
 
 
@@ -162,7 +162,5 @@ def _on_failure(said: str) -> OnFailure:
     from ..batch.options.option_values import ON_FAILURE  # noqa: PLC0415 -- as above
 
     if said not in ON_FAILURE:
-        raise Refused(
-            Code.INVALID_ARGUMENT, f"{said!r} is nothing that a batch does when a job fails", f"use one of {', '.join(ON_FAILURE)}"
-        )
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not an action for failed jobs", f"use one of {', '.join(ON_FAILURE)}")
     return ON_FAILURE[said]

@@ -87,7 +87,7 @@ def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
         case "change_schedule":
             return _of_run_now(signed.request.change_schedule, proof)
         case verb:
-            raise wrong(f"the signed request is no start, but {verb or 'without a verb'}")
+            raise wrong(f"the signed request is not a start, but {verb or 'without a verb'}")
 
 
 def _starts(schedule: Signed, start: Signed) -> bool:
@@ -182,7 +182,7 @@ def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof)
         return _of_run(batch_of(schedule), id_at(schedule.id, proof.due_us), schedule.parts, how, proof)
     if not proof.due_us or id_at(schedule.id, proof.due_us) != proof.key.id:
         raise wrong(
-            f"the id {format_id(proof.key.id)} is not that of a time of the schedule {schedule.name}, or the time is not known any more"
+            f"the id {format_id(proof.key.id)} is not that of a time of the schedule {schedule.name}, or the time is no longer known"
         )
     return AskedJob(how, schedule.spec, schedule=schedule.name)
 
@@ -199,7 +199,7 @@ def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None, star
     if signed.request.remove_worker.declare_lost:
         return "because the worker that ran it was removed from its broker"
     if signed.request.WhichOneof("verb") != "stop":
-        raise wrong(f"the signed request is no stop, but {signed.request.WhichOneof('verb') or 'without a verb'}")
+        raise wrong(f"the signed request is not a stop, but {signed.request.WhichOneof('verb') or 'without a verb'}")
     if any((one.owner or signed.owner, one.id) == (key.owner, key.id) for one in stop.keys):
         return "by its id"
     chosen = stop.selection

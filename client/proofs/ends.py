@@ -35,7 +35,7 @@ def read_end(raw: bytes, key: job_pb2.JobKey, workers: Collection[bytes], truste
     """
     worker, end = attestation.read(raw)
     if (end.key.owner, end.key.id) != (key.owner, key.id):
-        raise wrong(f"it is the end of the job {short_id(end.key.id)}, and not of this one")
+        raise wrong(f"it is the end of job {short_id(end.key.id)}, not of this one")
     if workers and worker not in workers:
         raise wrong("it is signed by none of the workers that were expected")
     return SignedEnd(worker, end, worker in workers or worker in trusted)
@@ -65,15 +65,15 @@ def compare(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> tuple[str
     """
     if signed is None:
         if told.pid or outcome_from_wire(told.outcome).kind not in _OF_BROKERS:
-            raise wrong("no worker has signed what is told about it")
+            raise wrong("no worker has signed its reported end")
         return "no worker has it, says the broker, and nobody else has signed that", False
     who = "the worker" if signed.is_trusted else "that key"
     if told.outcome.kind == job_pb2.OUTCOME_KIND_LOST != signed.end.outcome.kind and told.pid in (0, signed.end.pid):
         really = in_words(signed.end)
-        return f"it was told as lost, and stays so; {who} has come back and signed how it really ended: {really}", signed.is_trusted
+        return f"it was reported as lost, and stays lost; {who} has come back and signed how it really ended: {really}", signed.is_trusted
     for what in _different(told, signed.end):
-        raise wrong(f"the worker has signed another {what} than what is told")
-    return f"what is told is what {who} has signed: {in_words(signed.end)}", signed.is_trusted
+        raise wrong(f"the report differs from what the worker signed: {what}")
+    return f"the reported end matches what {who} signed: {in_words(signed.end)}", signed.is_trusted
 
 
 def _different(told: job_pb2.EarlierAttempt, end: job_pb2.EndStatement) -> Iterator[str]:

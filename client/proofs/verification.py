@@ -123,7 +123,7 @@ def _tell_signer(checks: Checks, found: SignedEnd, wanted: Wanted) -> None:
     if found.is_trusted:
         checks.holds("end signature", f"{attempt}: signed by {wanted.name(found.worker)}")
         return
-    who = f"{wanted.name(found.worker)}, which you have not told me to trust as a worker"
+    who = f"{wanted.name(found.worker)}, which is not one of the workers that you trust"
     checks.leaves_open("end signature", f"{attempt}: signed by {who}; its key is {format_public(found.worker)}")
 
 
@@ -159,5 +159,5 @@ def _demand_owner(start: Signed, proof: request_pb2.JobProof, wanted: Wanted, *,
         if start.said_by == start.audience:
             return f"{said}, as the worker has signed"
         who = wanted.name(start.said_by)
-        return f"{said}, as the worker {who} has signed{'' if is_known else ', which you have not told me to trust as a worker'}"
+        return f"{said}, as the worker {who} has signed{'' if is_known else ', which is not one of the workers that you trust'}"
     return "the signer owns the job"

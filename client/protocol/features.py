@@ -72,7 +72,7 @@ def _check(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
         what = f"this worker ({hello.software}) is older and cannot cancel the rest of a batch when a job fails"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave that out")
     if request.start.batch.HasField("on_finish") and "on_finish" not in hello.features:
-        what = f"this worker ({hello.software}) is older and runs nothing at the end of a batch"
+        what = f"this worker ({hello.software}) is older and does not support on_finish"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; or add a job that waits with after = { any = [...] } for the others")
     for index, job in enumerate(request.start.jobs):
         _check_job(index, job, hello)
@@ -119,7 +119,7 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
         (
             "resources",
             bool(job.spec.cpus or job.spec.gpus or job.spec.resources),
-            "knows of no CPUs, GPUs and resources that jobs ask for",
+            "does not support CPUs, GPUs and resources of jobs",
             "upgrade the worker, or leave the option out",
         ),
         (
@@ -128,7 +128,7 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "does not end jobs that wait for too long",
             "upgrade the worker, or leave --not-after out",
         ),
-        ("may_submit", job.spec.may_submit, "gives no job a key of its own", "upgrade the worker, or leave --may-submit out"),
+        ("may_submit", job.spec.may_submit, "cannot give a job a key of its own", "upgrade the worker, or leave --may-submit out"),
         (
             "labels",
             bool(job.spec.on or job.spec.not_on),
@@ -153,7 +153,7 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
     if request.HasField("status") and "status" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
-        raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
+        raise Refused(Code.UNIMPLEMENTED, "this worker is older and does not know runs of batches", "upgrade the worker")
     _refuse_of_brokers(request, hello)
     if request.HasField("list_runs") and "runs" not in hello.features:
         what = f"this worker ({hello.software}) is older and cannot list runs"
@@ -182,7 +182,7 @@ def _refuse_of_brokers(request: request_pb2.Request, hello: request_pb2.HelloRep
         what = f"this {hello.kind or 'worker'} ({hello.software}) is older and cannot tell on which workers a job could run"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade it; or submit a job for each worker, with --on worker=NAME")
     if request.add_queue.queue.labels and "growth_labels" not in hello.features:
-        what = f"this {hello.kind} ({hello.software}) is older and gives workers of a queue no labels"
+        what = f"this {hello.kind} ({hello.software}) is older and cannot give the workers of a queue labels"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade it, or leave --label out")
 
 
@@ -192,11 +192,11 @@ def _refuse_parts(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         step = "upgrade the worker; or let a job submit the batch: jobwire schedule add NAME --cron TIMES -- jobwire batch --no-wait FILE"
         raise Refused(Code.UNIMPLEMENTED, what, step)
     if request.WhichOneof("verb") in {"stage", "commit", "unstage"} and "staging" not in hello.features:
-        what = f"this worker ({hello.software}) is older and takes no batch in parts"
+        what = f"this worker ({hello.software}) is older and does not accept a batch in parts"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or divide the batch")
     batch = request.commit.batch
     if (batch.HasField("on_finish") or batch.on_failure) and "staged_runs" not in hello.features:
-        what = f"this worker ({hello.software}) is older and takes no batch with on_finish or on_failure in parts"
+        what = f"this worker ({hello.software}) is older and does not accept a batch with on_finish or on_failure in parts"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or divide the batch")
 
 
@@ -212,7 +212,7 @@ def _selects(request: request_pb2.Request) -> bool:
 
 
 def _refuse_changes(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
-    what = f"this worker ({hello.software}) is older and knows no priorities and no holds"
+    what = f"this worker ({hello.software}) is older and does not support priorities and holds"
     if request.HasField("change"):
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker")
     for index, job in enumerate(request.start.jobs):
@@ -227,17 +227,17 @@ def _wants_times(request: request_pb2.Request) -> bool:
 
 def _refuse_to_place(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     if request.HasField("place") or request.put.token:
-        what = f"this worker ({hello.software}) is older and puts nothing into the folder of a job that exists"
+        what = f"this worker ({hello.software}) is older and cannot put files into the folder of an existing job"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; or submit a job with --put")
 
 
 def _refuse_proofs(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     if request.HasField("query_proof"):
-        raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and shows no proofs", "upgrade the worker")
+        raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and does not support proofs", "upgrade the worker")
 
 
 def _refuse_files(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
-    what = f"this worker ({hello.software}) is older and keeps no files for jobs"
+    what = f"this worker ({hello.software}) is older and does not support files of jobs"
     if request.WhichOneof("verb") in {"put", "fetch"}:
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker")
     for index, job in enumerate(request.start.jobs):

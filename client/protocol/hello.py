@@ -33,5 +33,5 @@ def why_not(reply: request_pb2.Reply, daemon: bytes) -> Refused | None:
     if not reply.HasField("hello") or reply.hello.version != PROTOCOL_VERSION:
         return Refused(Code.UNIMPLEMENTED, "the worker does not speak this client's version of the protocol", "upgrade the older one")
     if reply.hello.daemon != daemon:
-        return Refused(Code.UNAUTHENTICATED, "the worker has another public key than the one that is trusted here")
+        return Refused(Code.UNAUTHENTICATED, "the public key of the worker is not the one that is trusted here")
     return None

@@ -197,7 +197,7 @@ async def _stop_living(session: AsyncSession, records: Sequence[Record]) -> None
 async def _stop_late(session: AsyncSession, records: Sequence[Record]) -> None:
     """Stop jobs when the worker responds again. It may not know them, if their start never reached it."""
     if (notice := session.connection.notice) is not None:
-        what = "a job that nobody waits for any more is" if len(records) == 1 else f"{len(records)} jobs that nobody waits for any more are"
-        notice(f"the worker does not answer: {what} stopped as soon as it does")
+        what = "a job that is no longer waited for is" if len(records) == 1 else f"{len(records)} jobs that are no longer waited for are"
+        notice(f"the worker does not respond: {what} stopped as soon as it does")
     with suppress(Exception):
         await _stop_living(session, records)

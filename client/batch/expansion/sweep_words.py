@@ -41,16 +41,18 @@ def parse_sweep(words: Sequence[str], read_lines: ReadLines, options: Sequence[s
     """
     command, sections = _divide(words)
     if not sections:
-        raise _wrong("there are no values", "write them behind the command: ::: lr=0.1,0.01 seed=1..20, or ::: a.txt b.txt, or :::: FILE")
+        raise _wrong("there are no values", "write them after the command: ::: lr=0.1,0.01 seed=1..20, or ::: a.txt b.txt, or :::: FILE")
     groups: list[tuple[Axis, ...]] = []
     unnamed = 0
     for mark, values in sections:
         if not values:
-            raise _wrong(f"there are no values behind {mark}", "a pattern that matches no file may be the reason")
+            raise _wrong(f"there are no values after {mark}", "a pattern that matches no file may be the reason")
         named = [_NAMED.fullmatch(value) for value in values]
         if any(named) and not all(named):
             odd = next(value for value, is_named in zip(values, named, strict=True) if not is_named)
-            raise _wrong(f"behind {mark}, {odd!r} has no NAME= and others have", f"write all of them like NAME=VALUES, or ./{values[0]}")
+            raise _wrong(
+                f"after {mark}, {odd!r} has no NAME=, but others have one", f"write all of them like NAME=VALUES, or ./{values[0]}"
+            )
         axes = [_named(found[1], found[2], mark, read_lines) for found in named if found]
         if not axes:
             unnamed += 1

@@ -68,7 +68,7 @@ OPTIONS = (
     Option("gpus", ("--gpus",), "N", "Give the job N GPUs for itself, in CUDA_VISIBLE_DEVICES and similar variables. Default: none."),
     Option(
         *("resources", ("--resource",), "NAME=N"),
-        "Let the job take N of something that the worker's operator defined, such as licences.",
+        "Let the job take N of a resource that the worker's operator defined, such as licences.",
         many=True,
     ),
     Option("only_one", ("--only-one",), "NAME", "Of your jobs with this name here, run one at a time."),

@@ -210,10 +210,10 @@ def read_folder(default: str, said: str) -> bytes:
     home = _HOME.match(said)
     rest = said[home.end() :] if home else said
     if _DOLLAR.search(rest):
-        what = f"the working folder {said!r} has a $, and no shell expands it; only ~ or $HOME at its beginning means something"
+        what = f"the working folder {said!r} has a $, but no shell expands it; only ~ or $HOME at its beginning is expanded"
         raise Refused(Code.INVALID_ARGUMENT, what, r"write the path itself, and \$ for a $ in the name of a folder")
     if said.startswith("~") and not home:
-        what = f"the working folder {said!r} begins with ~, and only ~ itself and ~/... are expanded"
+        what = f"the working folder {said!r} begins with ~, but only ~ itself and ~/... are expanded"
         raise Refused(Code.INVALID_ARGUMENT, what, f"write the path itself, and ./{said} for a folder of that name")
     said = rest.replace(r"\$", "$")
     if home:

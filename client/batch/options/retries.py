@@ -35,7 +35,7 @@ def retry_of(
     if most is None:
         for key, said in (("retry_delay", delay_ms), ("retry_backoff", backoff), ("retry_on_exit", on_exit)):
             if said is not None:
-                what = Refused(Code.INVALID_ARGUMENT, "it is about retries, and there are none", "say how many, as in --retry 3 or max = 3")
+                what = Refused(Code.INVALID_ARGUMENT, "it has no effect without retries", "say how many, as in --retry 3 or max = 3")
                 raise Misunderstood(key, what)
     if not most:
         return None

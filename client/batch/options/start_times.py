@@ -91,7 +91,7 @@ def _moment(said: str, text: str, zone: tzinfo | None) -> datetime:
     except (ValueError, OverflowError) as error:
         # Python says of a zone how a timedelta is compared.
         why = "its zone is not within 24 hours of UTC" if "offset must be" in str(error) else error
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is no date: {why}", _HOW) from None
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a date: {why}", _HOW) from None
     if not is_shown:
         what = f"{said!r} does not exist here: the clock is put forward over it"
         raise Refused(Code.INVALID_ARGUMENT, what, "write another time, or one with a zone: 2026-12-24T18:00+01:00")

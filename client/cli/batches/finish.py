@@ -47,7 +47,7 @@ def tell_finish(connected: Client, run: RunInfo, *, quiet: bool = False) -> None
     line = f"{short_id(job_id)} on_finish: {how_it_ended(outcome)}"
     if failed(outcome):
         say(line, *(f"    {text}" for text in last_lines(_tail(connected, run), TAIL_LINES)))
-        say(f"on_finish failed, which changes nothing about the run; jobwire logs {format_id(job_id)} shows its output")
+        say(f"on_finish failed; the result of the run is not affected; jobwire logs {format_id(job_id)} shows its output")
     elif not quiet:
         write(line)
 

@@ -48,7 +48,7 @@ def batch(  # noqa: PLR0913 -- one for each option
         bool, Option("--lines", help="Read one command per line, split into words as a shell does. No shell runs them.")
     ] = False,
     set_: Annotated[
-        list[str] | None, Option("--set", metavar="K=V", help="Replace {K} by V in all jobs; counts more than [set] in the file.")
+        list[str] | None, Option("--set", metavar="K=V", help="Replace {K} by V in all jobs; takes precedence over [set] in the file.")
     ] = None,
     id_: RunId = None,
     parallel: Parallel = None,
@@ -71,7 +71,7 @@ def batch(  # noqa: PLR0913 -- one for each option
     """Submit many jobs from a file, all or none, and wait for them.
 
     Prints a line when a job ends, and exits with 1 if any failed. Ctrl-C ends only this command; the jobs continue. Mistakes in the file
-    are reported with line and key before anything is submitted. Options of a job apply to all jobs and count more than the file:
+    are reported with line and key before anything is submitted. Options of a job apply to all jobs and take precedence over the file:
 
         jobwire batch -C /srv/data -t 10m -e PATH --lines commands.txt
     """
@@ -83,7 +83,7 @@ def batch(  # noqa: PLR0913 -- one for each option
     if retry_failed is not None:
         if file is not None or lines or set_ or on_finish is not None or wishes != Wishes():
             raise BadInput(
-                "--retry-failed runs jobs again with everything as it was; it takes no FILE, --lines, --on-finish, nor options of a job"
+                "--retry-failed runs jobs again as they were submitted; it takes no FILE, --lines, --on-finish, nor options of a job"
             )
         _retry(ctx, retry_failed, ways)
         return

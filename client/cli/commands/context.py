@@ -135,7 +135,7 @@ def _warn_of_variable(name: str) -> None:
     """Warn if this shell uses another context nevertheless."""
     said = os.environ.get(contexts.CONTEXT_VARIABLE)
     if said and said != name:
-        say(f"this shell uses {said} all the same, as {contexts.CONTEXT_VARIABLE} is set: unset {contexts.CONTEXT_VARIABLE}")
+        say(f"this shell still uses {said}, because {contexts.CONTEXT_VARIABLE} is set: unset {contexts.CONTEXT_VARIABLE}")
 
 
 def _named(ctx: Context, name: str | None) -> str | None:

@@ -37,7 +37,7 @@ def events(
     since: Annotated[
         str | None, Option("--since", metavar="TIME", help="Start with what happened since then: 1h (ago), 2026-11-28, '2026-11-28 14:30'.")
     ] = None,
-    until_idle: Annotated[bool, Option("--until-idle", help="Exit when none of the jobs is queued or running any more.")] = False,
+    until_idle: Annotated[bool, Option("--until-idle", help="Exit when no job is queued or running.")] = False,
     job: Annotated[
         list[str] | None, Option("--job", metavar="JOB", help="Only this job, or the jobs of this batch. Can be repeated.")
     ] = None,
@@ -45,9 +45,8 @@ def events(
 ) -> None:
     """Show events of jobs as they happen.
 
-    Runs until Ctrl-C, or until nobody reads its output; with --until-idle, until none of the jobs is queued or running any more. No event
-    is missed or shown twice, even if the connection drops or the worker restarts. With --json each event has a cursor: --from CURSOR
-    continues after it.
+    Runs until Ctrl-C, or until nobody reads its output; with --until-idle, until no job is queued or running. No event is missed or shown
+    twice, even if the connection drops or the worker restarts. With --json each event has a cursor: --from CURSOR continues after it.
     """
     after = _start(start, since)
     with client(ctx) as connected:

@@ -35,9 +35,8 @@ def forget(
 ) -> None:
     """Remove jobs that have ended, with their logs.
 
-    There is no confirmation and no way back. Jobs that are named must have ended, and of a run all jobs; what has not is left, and the
-    command exits with 1. The id of a forgotten job is never run again.
-    --older-than without jobs implies --all-ended.
+    There is no confirmation, and it cannot be undone. Jobs that are named must have ended, and of a run all jobs; the others are kept, and
+    the command exits with 1. The id of a forgotten job is never run again. --older-than without jobs implies --all-ended.
     """
     age_ms = understood("--older-than", parse_age, older_than)
     if names and all_ended:

@@ -27,7 +27,7 @@ def get(
     A job has a folder of its own if it was submitted with --script, --put or --get. Without PATH, fetches what --get named then. DEST is a
     file, or a folder to write into; the default is the current one. A file or folder appears when it is complete, and never replaces a
     folder. Symbolic links that lead out of a fetched folder, FIFOs, sockets and devices are left out. Files that the job is writing to are
-    refused, and not cut off.
+    refused instead of being cut off.
     """
     with understanding():
         wanted = parse_wanted(paths or [])

@@ -223,7 +223,7 @@ def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:
         return (JobTime.ENDED if failed else JobTime.QUEUED), False
     word = sort.removeprefix("-").lower()
     if word not in _TIMES:
-        raise BadInput(f"--sort: {word!r} is no time of a job; there are {', '.join(_TIMES)}")
+        raise BadInput(f"--sort: {word!r} is not a time of a job; there are {', '.join(_TIMES)}")
     return _TIMES[word], sort.startswith("-")
 
 
@@ -232,7 +232,7 @@ def _states(typed: list[str], *, everything: bool, time: JobTime, ended: str) ->
     words = [word for text in typed for word in _words("--state", text)]
     for word in words:
         if word not in _STATES:
-            raise BadInput(f"--state: {word!r} is no state; {_OTHER_STATES.get(word, f'there are {chr(44).join(_STATES)}')}")
+            raise BadInput(f"--state: {word!r} is not a state; {_OTHER_STATES.get(word, f'there are {chr(44).join(_STATES)}')}")
     states = [_STATES[word] for word in dict.fromkeys(words)]
     if time is JobTime.ENDED and states and State.FINISHED not in states:
         raise BadInput(f"{ended} cannot be combined with --state {','.join(words)}: only finished jobs have ended")

@@ -68,8 +68,8 @@ def logs(  # noqa: PLR0913 -- one for each option
 
     Its standard output goes to standard output, its standard error to standard error, and nothing is added. --from and --bytes apply to
     each of the two. With --to, each job has two files, named after the job, or after its id if it has no name or shares it. A run id, or
-    the name of a batch for its newest run, means all its jobs, one after the other: if the output of one cannot be read, that is said, and
-    the others follow. Ctrl-C ends only this command.
+    the name of a batch for its newest run, means all its jobs, one after the other: if the output of one cannot be read, that is reported,
+    and the others follow. Ctrl-C ends only this command.
 
     Of a job that is retried, each attempt has an output of its own: the last one is printed. With --follow, so are those that come after
     it, and standard error says where one ends. PID@START of an attempt means that attempt, as --attempt does.

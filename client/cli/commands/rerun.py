@@ -38,11 +38,11 @@ def rerun(
     follow: Annotated[bool, Option("--follow", help="Like --wait, and show the output of the job instead of its id.")] = False,
     quiet: Annotated[bool, Option("-q", "--quiet", help="Print only ids.")] = False,
 ) -> None:
-    """Run jobs again, with everything as it was.
+    """Run jobs again, with the same options, files and input.
 
-    That includes their standard input. If that came as a stream it was not kept, and the one of this command is taken: jobwire rerun JOB
-    < FILE. Prints the ids of the new jobs. Jobs must have ended, and one that was forgotten cannot be run again. A batch is run again as a
-    new run, whose id is printed; --wait waits for it as jobwire batch does.
+    Standard input that came as a stream was not kept; that of this command is used instead: jobwire rerun JOB < FILE. Prints the ids of the
+    new jobs. Jobs must have ended, and one that was forgotten cannot be run again. A batch is run again as a new run, whose id is printed;
+    --wait waits for it as jobwire batch does.
     """
     if len(names) > 1 and (follow or id_ is not None):
         raise BadInput(f"{'--follow' if follow else '--id'} is for one job; {len(names)} are named")

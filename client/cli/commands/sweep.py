@@ -69,8 +69,8 @@ def sweep(  # noqa: PLR0913 -- one for each option
     """Run a command once for each value, or each combination of values, as jobs of one batch.
 
     {NAME} in the command, and in options of a job, stands for a value of ::: NAME=VALUES. VALUES are divided by commas, and may be ranges
-    such as 1..20 or 0..1..0.1. Several names make each combination; behind :::+ they stand side by side. Without names, {} stands for the
-    value, and is added if there is none. :::: FILE takes the lines of a file, and - is standard input.
+    such as 1..20 or 0..1..0.1. Several names make each combination; after :::+ they are taken side by side. Without names, {} stands for
+    the value, and is added if there is none. :::: FILE takes the lines of a file, and - is standard input.
 
     Prints a line when a job ends, and exits with 1 if any failed. Ctrl-C ends only this command; the jobs continue.
     """

@@ -128,7 +128,7 @@ def _tell(proof: request_pb2.JobProof, verdict: Verdict, wanted: Wanted) -> None
     elif not verdict.is_proven:
         say("nothing contradicts the proof, but how the job ended is not proven, see above")
         if any(not end.is_trusted for end in verdict.ends):
-            say(f"if the key is your worker's (worker status prints it there), say so with --worker KEY, or in {known_workers_path()}")
+            say(f"if it is your worker's key (worker status prints it there), add --worker KEY, or write it into {known_workers_path()}")
 
 
 def _mark(check: Check) -> str:

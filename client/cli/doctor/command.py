@@ -33,7 +33,7 @@ def doctor(
     with understanding("--timeout"):
         connect_seconds = parse_duration(timeout) / 1000
     if not connect_seconds:
-        raise BadInput("--timeout: nothing can answer in no time; write it like 10s, 500ms, or as seconds")
+        raise BadInput("--timeout: the time must be more than 0; write it like 10s, 500ms, or as seconds")
     worst = Level.OK
     with Saying(lambda: "looking at the worker and its events"):
         for finding in examine(ctx.obj, connect_seconds):

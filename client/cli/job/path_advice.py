@@ -48,7 +48,7 @@ def path_advice(
         # Also that of a worker that has its state folder there, for --script. An interpreter only reads it.
         meant = f"name the interpreter of a script, which only reads it: {'--put FILE -- ' if spec.files else ''}sh {program}"
     elif is_here and outcome.exit_status == NOT_EXECUTABLE and known.is_file(program) and not known.is_program(program):
-        meant = f"--script {program} runs it all the same, with /bin/sh unless its first line names another; chmod +x makes it a program"
+        meant = f"--script {program} runs it anyway, with /bin/sh unless its first line names another; chmod +x makes it a program"
     if not is_here and is_none and "/" in program and known.is_file(program):
         meant = f"{program} is a file of this machine; to send it along and run it: --script {program}"
     if meant or any(name == b"PATH" for name, _ in spec.environment):

@@ -45,7 +45,7 @@ class _AsTyped:
             return value
         if self._kind is Path and not str(value):
             # As of a variable of a script that is not set: pathlib takes it for the current folder.
-            raise typer.BadParameter("'' names no file or folder; leave it out for the usual one", ctx, param)
+            raise typer.BadParameter("'' names no file or folder; leave it out for the default", ctx, param)
         return Path(value) if self._kind is Path else self._number(value, param, ctx)
 
     def _number(self, value: Any, param: Any, ctx: Any) -> int:

@@ -107,7 +107,7 @@ class CheckedLog:
                 if at < end and at + BLOCK_BYTES > start:
                     again = last if len(blocks) == 1 else self._block(at)
                     if len(blocks) > 1 and PartCheck(self.signed, number).add(again) != leaves[at]:
-                        raise _wrong(f"{self.stream} was another one when it was read again, from byte {at} on")
+                        raise _wrong(f"{self.stream} was different when it was read again, from byte {at} on")
                     yield again[max(0, start - at) : end - at]
 
     def _block(self, start: int) -> bytes:
@@ -135,11 +135,11 @@ def checked_logs(
     if found is None:
         raise Refused(Code.FAILED_PRECONDITION, "no worker has signed how that attempt ended", "wait for its end: jobwire wait JOB")
     if not found.is_trusted:
-        who = f"{wanted.name(found.worker)}, which you have not told me to trust as a worker"
+        who = f"{wanted.name(found.worker)}, which is not one of the workers that you trust"
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"the output is signed by {who}; its key is {format_public(found.worker)}",
-            "if that is your worker's, say so with --worker KEY",
+            "if that is the key of your worker, add --worker KEY",
         )
     signed = {log.stream: log for log in signed_logs(found.end, proof)}
     return [(stream, _checked(job, stream, found, signed[stream])) for stream in streams]

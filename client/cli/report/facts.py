@@ -154,4 +154,4 @@ def _ends(run: RunInfo) -> str:
     numbers = {"ok": run.ok, "failed": run.failed, "still running": run.running, "still queued": run.queued}
     there = [f"{count} {word}" for word, count in numbers.items() if count]
     owner = owner_of(run.owner_name, run.owner)
-    return f"{how_many_jobs(run.jobs)} of {owner}: {', '.join(there) or 'none is kept any more'}."
+    return f"{how_many_jobs(run.jobs)} of {owner}: {', '.join(there) or 'none is kept'}."

@@ -82,7 +82,7 @@ class Patience:
         if reason == "connection":
             return f"connecting to {wait.endpoint} ({waited})"
         if reason == "silence":
-            return f"waiting for a sign of {wait.silent} ({waited})"
+            return f"waiting for a response from {wait.silent} ({waited})"
         if reason == "purpose" and wait.purpose is not None:
             return _about(wait.purpose, self._rate(wait.purpose, now), waited)
         return f"waiting for {wait.endpoint} to answer ({waited})"

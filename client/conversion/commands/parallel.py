@@ -119,7 +119,7 @@ def _write_jobs(
         if not replaced.has_found:
             texts = [*texts, replaced.mark(sign)] if "quote" in last else [f"{texts[0]} {replaced.mark(sign)}"]
         for unknown in dict.fromkeys(replaced.unknown):
-            remarks.lost(line, f"{unknown} stays as it is, and is no placeholder of a batch", "compute the value before, or in the job")
+            remarks.lost(line, f"{unknown} is left unchanged; a batch has no such placeholder", "compute the value before, or in the job")
         texts = [_quoted(text) for text in texts] if "quote" in last else texts
         words = [word for text in texts for word in words_of(text, replaced.spots)]
         draft.jobs += tables(words, list(some), {"name": name} if name else {})
@@ -140,7 +140,7 @@ def _take(option: Given, draft: Draft, more: Table, line: int, remarks: Remarks)
     elif name in NOTES:
         remarks.note(line, f"{option.said} has no effect", NOTES[name])
     elif name in LOST:
-        remarks.lost(line, f"{option.said} {value}".rstrip() + " is not there in a batch", LOST[name])
+        remarks.lost(line, f"{option.said} {value}".rstrip() + " does not exist in a batch", LOST[name])
     elif name not in SILENT or name in {"workdir", "nice"}:
         remarks.lost(line, f"{option.said} {value}".rstrip() + " is not understood", "see man parallel for what it does")
 
@@ -156,7 +156,7 @@ def _take_jobs(option: Given, draft: Draft, more: Table, line: int, remarks: Rem
 def _take_retries(option: Given, draft: Draft, more: Table, line: int, remarks: Remarks) -> None:  # noqa: ARG001 -- as above
     times = _number(option.value, line, option.said)
     if times == 0:
-        remarks.lost(line, f"{option.said} 0 means without end", "retry = 100 is the most")
+        remarks.lost(line, f"{option.said} 0 means without a limit", "the maximum is retry = 100")
     elif times > 1:
         # Those of parallel count the first attempt too.
         more["retry"] = min(times - 1, _MOST_RETRIES)
@@ -166,14 +166,16 @@ def _take_timeout(option: Given, draft: Draft, more: Table, line: int, remarks: 
     if seconds := _seconds(option.value):
         more["time_limit"] = duration_text(seconds)
     else:
-        remarks.lost(line, f"{option.said} {option.value} is no time limit of a batch", 'time_limit = "10m" in [defaults]')
+        remarks.lost(line, f"{option.said} {option.value} cannot be the time limit of a batch", 'time_limit = "10m" in [defaults]')
 
 
 def _take_halt(option: Given, draft: Draft, more: Table, line: int, remarks: Remarks) -> None:  # noqa: ARG001 -- as above
     if option.value in _HALTS:
         draft.head["on_failure"] = _HALTS[option.value]
     elif option.value not in _NEVER:
-        remarks.lost(line, f"{option.said} {option.value} is no rule of a batch", 'on_failure = "cancel-rest" or "stop-rest" in [batch]')
+        remarks.lost(
+            line, f"{option.said} {option.value} cannot be a rule of a batch", 'on_failure = "cancel-rest" or "stop-rest" in [batch]'
+        )
 
 
 def _take_env(option: Given, draft: Draft, more: Table, line: int, remarks: Remarks) -> None:  # noqa: ARG001 -- as above

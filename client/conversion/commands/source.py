@@ -37,7 +37,7 @@ class Input:
         if self.has_stdin:
             return self.read(STANDARD_INPUT)
         if self.producer:
-            what, how = f"what {tool} reads is written by a command: {self.producer}", f"{self.producer} | jobwire convert -- {tool} ..."
+            what, how = f"{tool} reads the output of a command: {self.producer}", f"{self.producer} | jobwire convert -- {tool} ..."
         else:
             what, how = f"{tool} reads its standard input, which is not here", f"... | jobwire convert -- {tool} ..."
-        raise Refused(Code.FAILED_PRECONDITION, f"{at(line)}{what}", f"run it now, with the same words: {how}")
+        raise Refused(Code.FAILED_PRECONDITION, f"{at(line)}{what}", f"run it now, with the same arguments: {how}")

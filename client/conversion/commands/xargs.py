@@ -36,9 +36,9 @@ _NAMES = (
 _SAME = {short: name for short, _, name in (pair.partition("=") for pair in _NAMES.split())}
 _NOTHING_TO_SAY = {"no-run-if-empty", "verbose", "exit", "arg-file", "delimiter", "null"}
 _LOST = {
-    "interactive": ("nobody is asked before a job", "look at the jobs with --dry-run, or submit them with --hold"),
+    "interactive": ("a batch does not ask before each job", "look at the jobs with --dry-run, or submit them with --hold"),
     "open-tty": ("jobs of a batch have no terminal", "jobwire run -it, one by one"),
-    "process-slot-var": ("jobs know no number of a slot", "--only-one or --resource keeps jobs apart"),
+    "process-slot-var": ("jobs do not know the number of their slot", "--only-one or --resource keeps jobs apart"),
 }
 _INSTEAD = {"max-chars": "-n N gives N arguments to each job"}
 _ESCAPE = re.compile(r"\\(?:([abfnrtv\\])|x([0-9a-fA-F]{1,2})|0?([0-7]{1,3}))")
@@ -120,7 +120,7 @@ def _take(option: Given, wanted: _Wanted, draft: Draft, line: int, remarks: Rema
         case name if name in _LOST:
             remarks.lost(line, f"{option.said}: {_LOST[name][0]}", _LOST[name][1])
         case name if name not in _NOTHING_TO_SAY:
-            remarks.note(line, f"{option.said} means nothing to a batch", _INSTEAD.get(name, ""))
+            remarks.note(line, f"{option.said} has no meaning in a batch", _INSTEAD.get(name, ""))
         case _:
             pass
 

@@ -52,7 +52,9 @@ def convert_slurm(text: str, script: Script, over: Said, remarks: Remarks) -> Dr
     said: Said = {}
     for directive in read_directives(text, remarks):
         if rest := note_options(directive.words, directive.line, said, remarks):
-            remarks.note(directive.line, f"{' '.join(rest)} is no option: sbatch reads no line #SBATCH behind it, here they count")
+            remarks.note(
+                directive.line, f"{' '.join(rest)} is not an option: sbatch ignores the lines #SBATCH after it, but here they apply"
+            )
     said |= over
     return _Conversion(text, script, said, remarks).draft()
 
@@ -94,7 +96,7 @@ class _Conversion:
         wanted = said.value if said else self._script.path.rpartition("/")[2] or "sbatch"
         name = name_of(wanted) or "job"
         if name != wanted and said:
-            self._remarks.note(said.line, f"{said.shown}: the name is {name}, as names have letters, digits and _.+-")
+            self._remarks.note(said.line, f"{said.shown}: the name becomes {name}, because names have only letters, digits and _.+-")
         self._head["name"] = name
         self._job["name"] = name
         self._variables["SLURM_JOB_NAME"] = wanted
@@ -207,7 +209,7 @@ class _Conversion:
 
     def _remark_on_variable(self, name: str, line: int, known: set[str]) -> None:
         if name in {"SLURM_JOB_ID", "SLURM_JOBID"}:
-            self._remarks.note(line, f"{name} is the id of the job, and no number")
+            self._remarks.note(line, f"{name} is the id of the job, not a number")
         elif name == "SLURM_ARRAY_JOB_ID" and self._array:
             self._remarks.note(line, f"{name} is {self._head['name']}, the name of the batch: runs have no number")
         elif name not in known and name not in _KNOWN_THEN:
@@ -221,7 +223,7 @@ class _Conversion:
             if part == "ALL":
                 self._job["env_all"] = True
             elif _VARIABLE.fullmatch(part.partition("=")[0]) is None:
-                self._remarks.lost(said.line if said else 0, f"--export: {part!r} is no variable", 'env = { NAME = "VALUE" }')
+                self._remarks.lost(said.line if said else 0, f"--export: {part!r} is not a variable", 'env = { NAME = "VALUE" }')
             elif part not in {"NONE", "NIL"}:
                 own[part.partition("=")[0]] = part
         return list(own.values())

@@ -57,7 +57,7 @@ def read_directives(text: str, remarks: Remarks) -> Iterator[Directive]:
         if found is None:
             has_begun = has_begun or bool(line.strip() and not line.lstrip().startswith("#"))
         elif has_begun:
-            remarks.note(number, f"{line.strip()[:80]} stands behind the first command, where Slurm does not read it")
+            remarks.note(number, f"{line.strip()[:80]} is after the first command, where Slurm does not read it")
         else:
             try:
                 yield Directive(number, _words(found[1] or ""))

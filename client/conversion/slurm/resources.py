@@ -109,7 +109,7 @@ class Resources:
                 wanted[name] = int(count or 1)
                 self._remarks.note(said.line, f"{said.shown}: the worker must know it", f"jobwire worker set --resource {name}=N")
             else:
-                self._remarks.lost(said.line, f"{said.shown}: {part!r} is no licence", "resources = { NAME = N }")
+                self._remarks.lost(said.line, f"{said.shown}: {part!r} is not a licence", "resources = { NAME = N }")
         if wanted:
             self.keys["resources"] = wanted
 

@@ -35,7 +35,7 @@ def seconds_of(text: str) -> int | None:
         # One number is minutes, two are minutes and seconds.
         hours, minutes, seconds = (0, *parts, *[0] * (2 - len(parts))) if len(parts) < 3 else parts  # noqa: PLR2004 -- all three
     else:
-        raise NotValue(f"{text!r} is no time of Slurm")
+        raise NotValue(f"{text!r} is not a time for Slurm")
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds or None
 
 
@@ -46,7 +46,7 @@ def kib_of(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise NotValue(f"{text!r} is no amount of memory")
+        raise NotValue(f"{text!r} is not an amount of memory")
     return int(found[1]) * _KIB[found[2].lower() or "m"]
 
 
@@ -78,7 +78,7 @@ def moment_of(text: str) -> str:
             hour = hour % 12 + (12 if found[4].lower() == "pm" else 0)
         if hour < 24 and int(found[2]) < 60 and int(found[3] or 0) < 60:  # noqa: PLR2004 -- of a clock
             return f"{hour:02d}:{found[2]}" + (f":{found[3]}" if found[3] else "")
-    raise NotValue(f"{text!r} is no time that jobwire reads")
+    raise NotValue(f"{text!r} is not a time for jobwire")
 
 
 def amount_of(text: str) -> int:

@@ -100,7 +100,7 @@ def remove_request(schedule: JobKey) -> request_pb2.Request:
 
 def _number(what: str, said: str, known: Sequence[str]) -> int:
     if said not in known:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is no {what}", f"known are {', '.join(known)}")
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a value of {what}", f"known are {', '.join(known)}")
     return known.index(said) + 1
 
 

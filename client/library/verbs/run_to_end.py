@@ -109,6 +109,6 @@ def _stop(session: Session, start: Exchange, job: Job) -> bool:
 def _tell_that_it_goes_on(session: Session) -> None:
     if (notice := session.connection.notice) is not None:
         notice(
-            "the worker does not answer: a job that nobody waits for any more is stopped with the next call that it answers, "
+            "the worker does not respond: a job that is no longer waited for is stopped with the next call that it answers, "
             "and continues if this client is closed before"
         )

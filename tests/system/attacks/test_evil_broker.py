@@ -417,9 +417,9 @@ def test_an_end_that_was_dropped_and_another_one_invented_is_named(scene: Scene)
     start, fact = scene.run("exit 3")
     proof = proof_of(start, fact)
     proof.told[0].outcome.exit_status = 0
-    assert failures(proof, scene.wanted()) == "end: attempt 1: the worker has signed another exit status than what is told"
+    assert failures(proof, scene.wanted()) == "end: attempt 1: the report differs from what the worker signed: exit status"
     del proof.ends[:]
-    assert failures(proof, scene.wanted()) == "end: attempt 1: no worker has signed what is told about it"
+    assert failures(proof, scene.wanted()) == "end: attempt 1: no worker has signed its reported end"
 
 
 def test_an_end_that_the_broker_has_signed_itself_never_verifies(scene: Scene, tmp_path: Path) -> None:
@@ -437,7 +437,7 @@ def test_an_end_that_the_broker_has_signed_itself_never_verifies(scene: Scene, t
         config = {"JOBWIRE_CONFIG": str(tmp_path / "config"), "JOBWIRE_STATE": str(tmp_path / "state")}
         done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, **config})
         assert done.returncode == 3, done
-        assert f"which you have not told me to trust as a worker; its key is {format_public(liar.public)}" in done.stdout
+        assert f"which is not one of the workers that you trust; its key is {format_public(liar.public)}" in done.stdout
 
 
 def test_an_end_that_nobody_has_signed_is_not_proven(scene: Scene) -> None:
@@ -457,7 +457,7 @@ def test_the_end_of_another_job_is_named(scene: Scene) -> None:
     _, other = scene.run("exit 0")
     proof = proof_of(start, fact)
     proof.ends[0] = other.report.outcome.attestation
-    assert "it is the end of the job" in failures(proof, scene.wanted())
+    assert "it is the end of job" in failures(proof, scene.wanted())
 
 
 def test_output_of_which_bytes_were_altered_is_named_with_its_block(scene: Scene, tmp_path: Path) -> None:
@@ -480,7 +480,7 @@ def test_output_that_was_shortened_or_made_longer_is_named(scene: Scene, tmp_pat
     assert wrong_logs(proof, scene.wanted(), b"hello", tmp_path).endswith("stdout has 5 bytes, and 6 are signed")
     assert "is longer than the 6 bytes that are signed" in wrong_logs(proof, scene.wanted(), b"hello\n\n", tmp_path)
     proof.told[0].outcome.stdout_bytes = 5
-    assert "another stdout bytes" in failures(proof, scene.wanted())
+    assert "what the worker signed: stdout bytes" in failures(proof, scene.wanted())
 
 
 def test_output_of_another_job_is_named(scene: Scene, tmp_path: Path) -> None:
@@ -503,7 +503,7 @@ def test_output_of_another_attempt_is_named(scene: Scene, tmp_path: Path) -> Non
     assert "differs from what is signed" in wrong_logs(proof, scene.wanted(), first, tmp_path, 2)
     # And the end of one as that of the other.
     proof.ends[1] = proof.ends[0]
-    assert "no worker has signed what is told about it" in failures(proof, scene.wanted())
+    assert "no worker has signed its reported end" in failures(proof, scene.wanted())
 
 
 def test_hashes_that_are_kept_back_are_missed(scene: Scene, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_fifo_in_the_way_is_not_written_to(home: Home) -> None:
     home.jobwire("put", job, "file:here")
     home.jobwire("get", job, "here")
     assert (home.folder / "here").read_text() == "put"
-    assert b"'there' is no place for a file" in home.jobwire("get", job, "there", status=125).stderr
+    assert b"'there' cannot be replaced by a file" in home.jobwire("get", job, "there", status=125).stderr
     assert (home.folder / "there").is_fifo()
 
 

@@ -169,7 +169,7 @@ def test_a_worker_is_removed_its_jobs_are_lost_and_it_stops_them_when_it_comes_b
             assert job.info().outcome.kind is OutcomeKind.LOST
             verdict = verify(text.read(client.proof(job.info().id)), Wanted(workers=frozenset({worker.public})))
             assert verdict.is_proven
-            assert "it was told as lost, and stays so; the worker has come back and signed" in verdict.checks[-1].sentence
+            assert "it was reported as lost, and stays lost; the worker has come back and signed" in verdict.checks[-1].sentence
             wait_until(lambda: "nothing is left of the jobs of worker lab3" in broker.logged(), "it is let in no more")
             assert "lab3" not in broker.states()
 
@@ -240,7 +240,7 @@ def test_somebody_elses_key_cannot_be_left_and_a_token_is_tried_only_so_often(br
 
 def test_without_a_context_a_command_about_a_broker_says_how_that_of_this_machine_is_reached(broker: Broker, laptop: Home) -> None:
     said = laptop.jobwire("broker", "list", status=1).stderr.decode()
-    assert "your private worker is in use, which is no broker; choose the context of a broker" in said
+    assert "your private worker is in use, which is not a broker; choose the context of a broker" in said
     laptop.state.mkdir(mode=0o700, exist_ok=True)
     (laptop.state / "broker").symlink_to(broker.state)
     for verb in (("list",), ("grow", "list")):

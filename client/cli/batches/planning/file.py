@@ -59,7 +59,9 @@ def _demand_retries(over: Wishes, batch: Batch, name: str) -> None:
     said = {"--retry-delay": over.retry_delay, "--retry-backoff": over.retry_backoff, "--retry-on-exit": over.retry_on_exit}
     for flag, value in said.items():
         if value is not None:
-            raise BadInput(f"{flag}: it is about retries, and no job of {name} has any; say how many, as in --retry 3, or retry = 3 in it")
+            raise BadInput(
+                f"{flag}: it has no effect without retries, and no job of {name} has any; say how many, as in --retry 3, or retry = 3 in it"
+            )
 
 
 def _read(file: str | None) -> tuple[str, bytes]:

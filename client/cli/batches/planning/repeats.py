@@ -55,13 +55,13 @@ def notes_on_run(known: Sequence[JobInfo], plan: Plan) -> list[str]:
     notes = []
     if before.parallel != now.parallel:
         width = how_many_jobs(before.parallel) if before.parallel else "as many jobs as there are slots"
-        without = f"; parallel {now.parallel} has no effect on it" if now.parallel else ", as it was said then"
+        without = f"; parallel {now.parallel} has no effect on it" if now.parallel else ", as was set then"
         notes.append(f"this run was submitted before and runs {width} at once{without}")
     if before.name != now.name:
         named = f"is called {before.name}" if before.name else "has no name"
         notes.append(f"this run was submitted before and {named}; {f'the name {now.name}' if now.name else 'that'} has no effect on it")
     if others := sum(info.key.id not in plan.wanted for info in known):
-        notes.append(f"this run has {how_many_jobs(others)} more, submitted before and not named now; nothing is done about them")
+        notes.append(f"this run has {how_many_jobs(others)} more, submitted before and not named now; they are not affected")
     return notes
 
 

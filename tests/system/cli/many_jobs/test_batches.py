@@ -65,7 +65,7 @@ def test_what_a_batch_ends_with_is_waited_for_and_told(home: Home, tmp_path: Pat
     ended = home.jobwire("batch", str(file))
     told = ended.stderr.decode()
     assert "on_finish: exited with status 7\n    oh\n" in told
-    assert "on_finish failed, which changes nothing about the run" in told
+    assert "on_finish failed; the result of the run is not affected" in told
     assert home.jobwire("logs", "--stdout", "on_finish").stdout == b"n ok b\n"
     shown = json.loads(home.jobwire("show", "--json", "n").stdout)
     assert (shown["state"], shown["jobs"], shown["on_finish"]["outcome"]["exit_status"]) == ("ok", 1, 7)

@@ -32,7 +32,7 @@ def test_output_is_printed_as_far_as_it_is_what_was_signed(worker: Worker, own_h
     home.jobwire("show", "big", "--proof", "-o", "proof.json")
     home.jobwire("logs", "big", "--to", "out")
     home.jobwire("verify", "proof.json", *LAB, "--logs", "out")
-    assert b"which you have not told me to trust" in home.jobwire("logs", "big", "--verify", status=1).stderr
+    assert b"which is not one of the workers that you trust" in home.jobwire("logs", "big", "--verify", status=1).stderr
     (log,) = [one for one in worker.logs.glob("*/stdout") if one.stat().st_size == len(CONTENT)]
     for file in (log, home.folder / "out" / "big.stdout"):
         with file.open("r+b") as altered:

@@ -277,7 +277,7 @@ async def test_a_job_that_cannot_be_stopped_now_is_stopped_when_the_worker_is_ba
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
-        assert any("a job that nobody waits for any more is stopped as soon as it does" in notice for notice in notices)
+        assert any("a job that is no longer waited for is stopped as soon as it does" in notice for notice in notices)
         daemon.start()
         await until(lambda: daemon.jobs[the_job(daemon)].outcome is not None)
 

@@ -118,7 +118,7 @@ def test_both_have_the_same_methods_with_the_same_options() -> None:
 
 async def test_what_is_no_overlap_is_refused_before_anything_is_sent() -> None:
     worker = Waiting()
-    with pytest.raises(Refused, match="'later' is no overlap") as refused:
+    with pytest.raises(Refused, match="'later' is not a value of overlap") as refused:
         await AsyncSchedules(cast("AsyncSession", worker)).add("n", ["true"], cron="@daily", zone="UTC", overlap="later")
     assert (refused.value.code, worker.asked) == (Code.INVALID_ARGUMENT, [])
     with pytest.raises(Refused, match="not UTF-8"):

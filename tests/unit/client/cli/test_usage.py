@@ -494,7 +494,7 @@ def test_a_variable_that_counts_more_than_the_context_in_use_is_named(
     monkeypatch.setenv("JOBWIRE_CONTEXT", "embedded")
     for command in (["context", "add", "lab", "lab:7341", "--key", KEY], ["context", "use", "lab"]):
         assert command_line(command) == 0
-        assert "this shell uses embedded all the same, as JOBWIRE_CONTEXT is set" in capsys.readouterr().err
+        assert "this shell still uses embedded, because JOBWIRE_CONTEXT is set" in capsys.readouterr().err
     assert command_line(["context", "use", "embedded"]) == 0
     assert "JOBWIRE_CONTEXT" not in capsys.readouterr().err
     monkeypatch.setenv("JOBWIRE_CONTEXT", "lab")
@@ -544,7 +544,7 @@ def test_an_option_about_retries_is_for_the_jobs_of_the_file_that_have_some(
         assert rules == [{"max": 2, "delay_ms": 5000, "backoff": 1.0, "on_exit": []}, None]
     else:
         assert status == 2
-        assert "--retry-delay: it is about retries, and no job of" in err
+        assert "--retry-delay: it has no effect without retries, and no job of" in err
 
 
 def test_a_batch_with_a_mistake_exits_with_2_and_names_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -206,11 +206,11 @@ def test_a_command_line_in_a_file_is_found_with_what_feeds_it() -> None:
 
 
 def test_what_a_shell_would_have_done_beside_is_named_by_line() -> None:
-    with pytest.raises(Refused, match=r"line 2: what xargs reads is written by a command: find \."):
+    with pytest.raises(Refused, match=r"line 2: xargs reads the output of a command: find \."):
         text("# first\nfind . | xargs -n 1 echo")
     converted = text("cd /x\nparallel gzip ::: *.log > out\n")
     assert [(remark.line, remark.is_lost) for remark in converted.remarks] == [(1, True), (2, True), (2, True)]
-    assert "* stays as it is" in converted.remarks[1].what
+    assert "* is left unchanged, because no shell reads it" in converted.remarks[1].what
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path, name: str, kind: FileKi
     (tmp_path / "link").symlink_to("pipe")
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind("socket")
-        with pytest.raises(Refused, match="no place for a file"):
+        with pytest.raises(Refused, match="cannot be replaced by a file"):
             fetching._Writing(name.encode(), kind)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "socket"]
 

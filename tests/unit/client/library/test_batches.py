@@ -73,11 +73,11 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path) -> None:
     assert any("key 'job.time_limit': 'soon' is not a time" in note for note in refused.value.__notes__)
     with pytest.raises(Refused, match=r"none.toml cannot be read: No such file"):
         plan(tmp_path / "none.toml")
-    with pytest.raises(Refused, match="'sometimes' is nothing that a batch does"):
+    with pytest.raises(Refused, match="'sometimes' is not an action for failed jobs"):
         plan([["a"]], on_failure="sometimes")
     with pytest.raises(Refused, match="are for a batch file"):
         plan([["a"]], values={"x": 1})
-    with pytest.raises(TypeError, match="cannot stand among tables"):
+    with pytest.raises(TypeError, match="cannot be mixed"):
         plan([job_spec(["a"]), {"argv": ["b"]}])
     with pytest.raises(Refused, match="is not the id"):
         plan([["a"]], id="x")

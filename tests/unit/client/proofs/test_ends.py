@@ -54,7 +54,7 @@ def test_what_the_worker_has_signed_holds() -> None:
     assert verdict.holds
     assert [one.worker for one in verdict.ends] == [LAB1.public]
     assert verdict.is_proven
-    assert verdict.checks[-1].sentence == "attempt 1: what is told is what the worker has signed: exited with 3"
+    assert verdict.checks[-1].sentence == "attempt 1: the reported end matches what the worker signed: exited with 3"
 
 
 def test_a_forged_signature_is_named() -> None:
@@ -77,14 +77,14 @@ def test_a_forged_signature_is_named() -> None:
     ],
 )
 def test_an_altered_end_is_named(changed: dict[str, Any], what: str) -> None:
-    assert failed(check(end(), says=told(**changed))) == [("end", f"attempt 1: the worker has signed another {what} than what is told")]
+    assert failed(check(end(), says=told(**changed))) == [("end", f"attempt 1: the report differs from what the worker signed: {what}")]
 
 
 def test_how_a_job_really_ended_that_is_told_as_lost_is_said_and_proven() -> None:
     for pid in (0, 7):
         verdict = check(end(), says=told(outcome=LOST, pid=pid, started_at_us=0, ended_at_us=900), workers=frozenset({LAB1.public}))
         assert verdict.is_proven
-        said = "attempt 1: it was told as lost, and stays so; the worker has come back and signed how it really ended: exited with 3"
+        said = "attempt 1: it was reported as lost, and stays lost; the worker has come back and signed how it really ended: exited with 3"
         assert verdict.checks[-1].sentence == said
     assert not check(end(BROKER), says=told(outcome=LOST)).is_proven
 
@@ -100,11 +100,11 @@ def test_a_late_end_is_read_only_if_it_is_signed_and_of_that_job() -> None:
 
 
 def test_an_invented_end_is_named() -> None:
-    assert failed(check()) == [("end", "attempt 1: no worker has signed what is told about it")]
+    assert failed(check()) == [("end", "attempt 1: no worker has signed its reported end")]
     # Of another job, or another attempt.
     other = job_pb2.JobKey(owner=ADA.public, id=b"k" * 16)
     assert [name for name, _ in failed(check(end(key=other)))] == ["end signature", "end"]
-    assert failed(check(end(attempt=2))) == [("end", "attempt 1: no worker has signed what is told about it")]
+    assert failed(check(end(attempt=2))) == [("end", "attempt 1: no worker has signed its reported end")]
 
 
 def test_an_end_of_a_worker_that_nobody_knows_is_named_if_it_is_known_who_they_are() -> None:
@@ -116,9 +116,9 @@ def test_an_end_that_a_key_has_signed_which_nobody_trusts_proves_nothing() -> No
     assert verdict.holds
     assert not verdict.is_proven
     open_ones = {one.name: one.sentence for one in verdict.checks if not one.proven}
-    assert "which you have not told me to trust" in open_ones["end signature"]
+    assert "which is not one of the workers that you trust" in open_ones["end signature"]
     assert format_public(BROKER.public) in open_ones["end signature"]
-    assert open_ones["end"] == "attempt 1: what is told is what that key has signed: exited with 3"
+    assert open_ones["end"] == "attempt 1: the reported end matches what that key signed: exited with 3"
     assert check(end(), trusted=frozenset({LAB1.public})).is_proven
 
 

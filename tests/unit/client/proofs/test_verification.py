@@ -73,7 +73,7 @@ def test_an_altered_request_is_named() -> None:
 def test_a_job_that_the_request_does_not_ask_for_is_named() -> None:
     assert set(failed(check(proof_of(3, start(1, 2))))) == {"job"}
     stop = signed(stop=request_pb2.Stop(keys=[job_pb2.JobKey(id=job_id(1))]))
-    assert failed(check(proof_of(1, stop)))["job"] == "the signed request is no start, but stop"
+    assert failed(check(proof_of(1, stop)))["job"] == "the signed request is not a start, but stop"
 
 
 def test_another_signer_than_the_owner_or_than_the_one_that_is_expected_is_named() -> None:
@@ -172,7 +172,7 @@ def test_of_a_broker_only_a_worker_that_is_trusted_says_for_whom_the_key_of_a_jo
     assert [check.name for check in verdict.checks if not check.proven] == ["signer", "owner"]
     assert verdict.holds
     assert not verdict.is_proven
-    assert "which you have not told me to trust" in next(one.sentence for one in verdict.checks if one.name == "owner")
+    assert "which is not one of the workers that you trust" in next(one.sentence for one in verdict.checks if one.name == "owner")
     for trust in ({"workers": frozenset({EVE.public})}, {"trusted": frozenset({EVE.public})}, {"contexts": frozenset({EVE.public})}):
         assert check(proof, signer=ADA.public, **trust).is_proven
 

@@ -44,9 +44,9 @@ def test_the_words_behind_the_command_are_axes(words: str, argv: str, points: li
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("p", "there are no values; write them behind the command"),
-        ("p :::", "there are no values behind :::; a pattern that matches no file"),
-        ("p ::: a=1 b", "'b' has no NAME= and others have"),
+        ("p", "there are no values; write them after the command"),
+        ("p :::", "there are no values after :::; a pattern that matches no file"),
+        ("p ::: a=1 b", "'b' has no NAME=, but others have one"),
         ("p ::: a=", "a= has no value at its end"),
         ("p ::: a=1,", "a=1, has no value at its end"),
         ("p ::: index=1", "'index' cannot be the name"),

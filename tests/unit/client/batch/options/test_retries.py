@@ -33,8 +33,8 @@ def test_a_number_is_enough_and_none_and_0_are_no_retries() -> None:
         ({"retry": "1", "retry_on_exit": "6;28"}, "retry_on_exit", "'6;28' is not an exit status"),
         ({"retry": "1", "retry_on_exit": ""}, "retry_on_exit", "no exit status"),
         ({"retry": "1", "retry_on_exit": "127"}, "retry_on_exit", "never retried"),
-        ({"retry_delay": "1s"}, "retry_delay", "there are none"),
-        ({"retry_on_exit": "6"}, "retry_on_exit", "there are none"),
+        ({"retry_delay": "1s"}, "retry_delay", "it has no effect without retries"),
+        ({"retry_on_exit": "6"}, "retry_on_exit", "it has no effect without retries"),
     ],
 )
 def test_what_is_wrong_names_the_option(said: dict[str, str], key: str, what: str) -> None:

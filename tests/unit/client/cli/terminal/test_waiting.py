@@ -118,7 +118,7 @@ def test_of_a_silent_worker_it_is_counted_how_long_a_sign_is_waited_for() -> Non
     patience = Patience()
     silent = wait(Ends(1, JOB), status(), silent="worker lab")
     assert patience.look(silent, 10.0) == ("", 11.0)
-    assert patience.look(silent, 15.0) == ("waiting for a sign of worker lab (5s)", 16.0)
+    assert patience.look(silent, 15.0) == ("waiting for a response from worker lab (5s)", 16.0)
 
 
 def test_while_contents_travel_the_next_may_wait_for_its_turn() -> None:

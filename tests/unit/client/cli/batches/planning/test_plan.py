@@ -123,7 +123,7 @@ def test_what_a_repeated_run_ignores_is_said() -> None:
     assert width == "this run was submitted before and runs 2 jobs at once; parallel 10 has no effect on it"
     assert name == "this run was submitted before and is called nightly; the name daily has no effect on it"
     unsaid = plan._replace(about=plan.about._replace(parallel=0))
-    assert notes_on_run(known(1), unsaid) == ["this run was submitted before and runs 2 jobs at once, as it was said then"]
+    assert notes_on_run(known(1), unsaid) == ["this run was submitted before and runs 2 jobs at once, as was set then"]
     (rest,) = notes_on_run(known(1, 2), plan)
     assert "1 job more" in rest
 
