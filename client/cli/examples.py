@@ -44,7 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire doctor": ("jobwire doctor", "jobwire --context lab doctor --json"),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last", "jobwire logs --attempt 1 last"),
     "jobwire attach": ("jobwire attach", "jobwire attach --read-only nightly"),
-    "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),
+    "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two", "jobwire wait --all"),
     "jobwire events": ("jobwire events --job nightly", "jobwire events --since 1h --until-idle", "jobwire events --from start --json"),
     "jobwire stop": ("jobwire stop nightly", "jobwire stop --signal INT --grace 1m nightly", "jobwire stop --all"),
     "jobwire pause": ("jobwire pause nightly",),

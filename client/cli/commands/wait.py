@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from ....schemas.naming import short_id
 from ....schemas.text.durations import parse_duration
 from ...library.client import Client
 from ...library.job import Job
 from .. import exit_status
-from ..arguments import JobNames, understood
+from ..arguments import HOW_TO_NAME, understood
 from ..batches.finish import tell_finish
 from ..batches.follow import follow_run
 from ..chosen_context import client
-from ..parser.parameters import Context, Option
+from ..exit_status import BadInput
+from ..parser.parameters import Argument, Context, Option
 from ..shown.sentences import failed, how_it_ended, how_many_jobs, status_of
 from ..targets.job_names import Named, named, unique
 from ..targets.runs import Run, jobs_of
@@ -23,20 +24,27 @@ from ..terminal.screen import duration, say
 
 def wait(
     ctx: Context,
-    names: JobNames,
+    names: Annotated[list[str] | None, Argument(metavar="[JOB]...", help=HOW_TO_NAME)] = None,
     *,
+    everything: Annotated[bool, Option("--all", help="Wait for all your jobs that have not ended when the command begins.")] = False,
     any_: Annotated[bool, Option("--any", help="Return when one of them has ended.")] = False,
     timeout: Annotated[str | None, Option("--timeout", metavar="TIME", help="Give up after this time, with status 124.")] = None,
 ) -> None:
     """Wait until jobs have ended.
 
     Exits with the status of a single job; with several, with 1 if any failed. A run id, or the name of a batch for its newest
-    run, means all its jobs.
+    run, means all its jobs. With --all, prints which jobs failed and a summary.
     """
+    if everything and (names or any_):
+        raise BadInput("--all cannot be combined with JOB or --any; it means all your jobs that have not ended")
+    if not everything and not names:
+        raise BadInput("name jobs, or use --all for all your jobs that have not ended; jobwire list shows them")
     milliseconds = understood("--timeout", parse_duration, timeout)
     deadline = None if milliseconds is None else time.monotonic() + milliseconds / 1000
     with client(ctx) as connected:
-        found = named(connected, names)
+        if everything:
+            _wait_for_all(connected, deadline, milliseconds or 0)
+        found = named(connected, names or [])
         jobs = unique(job for one in found for job in _single(connected, one, any_=any_))
         runs = [] if any_ else [one.run for one in found if one.run is not None]
         try:
@@ -45,9 +53,7 @@ def wait(
             alone = len(runs) == 1 and not jobs
             infos = [follow_run(connected, run, deadline) if alone else run.handle.wait(_left(deadline), failures=1) for run in runs]
         except TimeoutError:
-            passed = duration((milliseconds or 0) * 1000)
-            say(f"{passed} passed; the job continues" if len(jobs) == 1 and not runs else f"{passed} passed; some jobs have not ended")
-            raise exit_status.Ending(exit_status.TIMED_OUT) from None
+            raise _gave_up(milliseconds or 0, is_alone=len(jobs) == 1 and not runs) from None
         for job in jobs:
             if job.outcome is not None:
                 say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
@@ -59,6 +65,30 @@ def wait(
     if len(jobs) + sum(info.jobs for info in infos) == 1:
         raise exit_status.Ending(next(map(status_of, [*outcomes, *failures]), exit_status.DONE))
     raise exit_status.Ending(exit_status.REFUSED if failures or any(map(failed, outcomes)) else exit_status.DONE)
+
+
+def _gave_up(milliseconds: int, *, is_alone: bool) -> exit_status.Ending:
+    """Say that the time has passed, and return how the command ends. `is_alone`: one job was waited for."""
+    say(f"{duration(milliseconds * 1000)} passed; {'the job continues' if is_alone else 'some jobs have not ended'}")
+    return exit_status.Ending(exit_status.TIMED_OUT)
+
+
+def _wait_for_all(connected: Client, deadline: float | None, milliseconds: int) -> NoReturn:
+    """Wait for all jobs of this member that have not ended, and say which failed. Raises Ending."""
+    jobs = [connected.job_by_key(*info.key) for info in connected.list(owner=connected.connection.identity.owner)]
+    try:
+        connected.wait(jobs, timeout=_left(deadline))
+    except TimeoutError:
+        raise _gave_up(milliseconds, is_alone=len(jobs) == 1) from None
+    lost = [job for job in jobs if job.outcome is not None and failed(job.outcome)]
+    for job in lost:
+        if job.outcome is not None:
+            say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
+    if not jobs:
+        say("none of your jobs is queued or running")
+    else:
+        say(f"{len(lost)} of {how_many_jobs(len(jobs))} failed" if lost else f"{how_many_jobs(len(jobs))} ended without failure")
+    raise exit_status.Ending(exit_status.REFUSED if lost else exit_status.DONE)
 
 
 def _left(deadline: float | None) -> float | None:

@@ -303,10 +303,11 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire wait": Command("Wait until jobs have ended.", (
+        ("--all", "", "Wait for all your jobs that have not ended when the command begins."),
         ("--any", "", "Return when one of them has ended."),
         ("--timeout", "TIME", "Give up after this time, with status 124."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("JOB...",), ends_options=False),
+    ), ("[JOB]...",), ends_options=False),
     "jobwire events": Command("Show events of jobs as they happen.", (
         ("--from", "now|start|CURSOR", "Start now, with the oldest event kept, or after the cursor of an event."),
         ("--since", "TIME", "Start with what happened since then: 1h (ago), 2026-11-28, '2026-11-28 14:30'."),

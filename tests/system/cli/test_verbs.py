@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
-from home import Home, command, read_until, select_line
+from home import Home, Terminal, command, read_until, select_line
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -280,6 +281,28 @@ def test_stop_all_ends_every_job_of_its_user_and_none_of_others(own_home: Home, 
     assert other.jobwire("stop", "--all").stderr == b"jobwire: none of your jobs is queued or running\n"
     assert b"cannot be combined" in other.jobwire("stop", "--all", hers, status=2).stderr
     assert b"name jobs, or use --all" in other.jobwire("stop", status=2).stderr
+
+
+def test_wait_all_returns_when_every_job_of_its_user_has_ended(
+    own_home: Home, worker: Worker, tmp_path: Path, bytecode: Path, terminal: Callable[..., Terminal]
+) -> None:
+    other = Home(tmp_path / "other", bytecode, "ada")
+    other.use(worker, worker.admit("ada", "submitter"))
+    other.submit("sleep", "600")
+    assert own_home.jobwire("wait", "--all").stderr == b"jobwire: none of your jobs is queued or running\n"
+    gate = tmp_path / "gate"
+    waiting = ["sh", "-c", f"until [ -e {gate} ]; do sleep 0.05; done; exit $0"]
+    jobs = [own_home.submit(*waiting, status) for status in ("0", "3", "0")]
+    said = own_home.jobwire("wait", "--all", "--timeout", "100ms", status=124).stderr
+    assert said == b"jobwire: 100ms passed; some jobs have not ended\n"
+    waits = terminal(own_home, "wait", "--all")
+    waits.until("waiting for 3 jobs to end")
+    gate.touch()
+    assert waits.ended() == 1
+    assert f"jobwire: job {jobs[1][:8]}: exited with status 3" in waits.screen.decode()
+    assert "jobwire: 1 of 3 jobs failed" in waits.screen.decode()
+    for combined in (["--all", jobs[0]], ["--all", "--any"], []):
+        assert b"--all" in own_home.jobwire("wait", *combined, status=2).stderr
 
 
 def test_events_are_printed_as_they_happen_and_continue_after_a_cursor(home: Home) -> None:

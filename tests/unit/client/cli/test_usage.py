@@ -368,7 +368,7 @@ def test_a_narrow_help_says_what_each_command_does(
 
 
 def test_the_usage_line_reads_as_in_other_manuals(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb, usage in (("run", "COMMAND [ARG]..."), ("wait", "JOB..."), ("stop", "[JOB]..."), ("forget", "[JOB]..."), ("logs", "JOB")):
+    for verb, usage in (("run", "COMMAND [ARG]..."), ("show", "JOB..."), ("stop", "[JOB]..."), ("forget", "[JOB]..."), ("logs", "JOB")):
         assert command_line([verb, "--help"]) == 0
         shown = capsys.readouterr().out
         assert f"Usage: jobwire {verb} [OPTIONS] {usage} " in shown, shown
