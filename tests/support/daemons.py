@@ -215,7 +215,8 @@ class Worker:
             self.kill(signal.SIGTERM)
         for name in ("supervisor_pid", "keeper_pid"):
             try:
-                wait_until(lambda name=name: not is_alive(self.described_or_last().get(name, 0)), f"{name} ends")
+                # After a worker that was killed they wait for the next one, for a minute.
+                wait_until(lambda name=name: not is_alive(self.described_or_last().get(name, 0)), f"{name} ends", 120)
             except AssertionError:
                 print(self.logged())
                 raise
