@@ -33,7 +33,9 @@ class Home:
         self.prefix: list[str] = []
         self.config = folder / "config"
         self.state = folder / "state"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBWIRE_", "XDG_", "PYTHONDONTWRITE"))}
+        # Of a shell around the tests, neither its user's settings nor the size of its terminal.
+        others = ("JOBWIRE_", "XDG_", "PYTHONDONTWRITE", "COLUMNS", "LINES")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         self.env = {
             **kept,
             "JOBWIRE_CONFIG": str(self.config),

@@ -18,11 +18,13 @@ class Tmux:
 
     def __init__(self, home: Home, folder: Path) -> None:
         self._socket = str(folder / "tmux")
-        self._env = home.env
+        # With the shell of a user who may not log in, there would be no window.
+        self._env = {**home.env, "SHELL": "/bin/sh"}
         # The name of the command is short, so that it is not wrapped.
         (folder / "jw").write_text(f'#!/bin/sh\nexec "{command()[0]}" -P -m jobwire.client.cli.main "$@"\n')
         (folder / "jw").chmod(0o755)
-        self.run("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(folder), f"PATH={folder}:$PATH PS1='outer> ' sh")
+        shell = f"exec env \"PATH={folder}:$PATH\" 'PS1=outer> ' sh"
+        self.run("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(folder), shell)
         self.until("outer>")
 
     def run(self, *arguments: str) -> str:
