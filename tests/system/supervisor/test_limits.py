@@ -187,7 +187,7 @@ def test_who_may_not_limit_memory_says_so_and_what_the_kernel_refuses_is_told(an
     fact, _, _ = desk.run("true", nice=-5)
     assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 125)
     assert fact["sentence"] == "its nice value of -5 was refused: " + only_root(
-        "use a value below that of the worker (0)", "CAP_SYS_NICE", is_root=os.geteuid() == 0
+        f"use a value below that of the worker ({os.nice(0)})", "CAP_SYS_NICE", is_root=os.geteuid() == 0
     )
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     fact, _, _ = desk.run("true", rlimits=(ResourceLimit("nofile", hard + 1, hard + 1),))
