@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from ....broker.own_process.threads import on_thread
 from ....broker.pairing.machine_invitations import invite_machine, withdraw_machine
 from ....keys.members import roster_changes
-from ....schemas.refusal import Refused
+from ....schemas.refusal import Code, Refused
 
 # An allocation may wait for long; its token ends with it.
 _VALID_SECONDS = 90 * 86_400.0
@@ -28,11 +27,18 @@ class RosterDoors:
         return made.temporary, made.text
 
     async def close(self, name: str, token: bytes) -> None:
-        """Withdraw the token, or remove the worker that has joined with it from the roster."""
+        """Withdraw the token, or remove the worker that has joined with it from the roster.
+
+        Raises Refused if the roster cannot be changed at the moment.
+        """
         await on_thread(self._close, name, token)
 
     def _close(self, name: str, token: bytes) -> None:
         # Between the two, nobody can join with it.
         if not withdraw_machine(self._roster, token):
-            with contextlib.suppress(Refused):
+            try:
                 roster_changes.remove_member(self._roster, name)
+            except Refused as refused:
+                # It never joined, or somebody has removed it.
+                if refused.code is not Code.NOT_FOUND:
+                    raise
