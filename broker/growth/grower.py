@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 # Changes come in groups, and each look costs some steps for each kind of job that waits.
 _PAUSE_SECONDS = 0.2
 # A bug that shows at each look must not take the whole processor.
-_AFTER_A_BUG_SECONDS = 1.0
+_AFTER_A_FAILURE_SECONDS = 5.0
 # How long to wait until one that is to leave is told again.
 _REMIND_SECONDS = 10.0
 # A worker that was sent away needs so long to end.
@@ -138,9 +138,17 @@ class Grower:
             self.book.has_news.clear()
             try:
                 await self.look()
+            except Refused as refused:
+                # For example, the roster cannot be written: its disk is full.
+                _log.warning("growing is delayed: %s; trying again", refused)
+                await self._look_again()
             except Exception:  # noqa: BLE001 -- a bug about one allocation must not end growing for all
                 _log.exception("growing failed; trying again")
-                await asyncio.sleep(_AFTER_A_BUG_SECONDS)
+                await self._look_again()
+
+    async def _look_again(self) -> None:
+        await asyncio.sleep(_AFTER_A_FAILURE_SECONDS)
+        self.book.look_soon()
 
     async def look(self) -> None:
         """Look once at everything, and act."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from broker_house import ended, started
 from growth_lab import Lab
 
+from jobwire.broker.growth import grower
+from jobwire.broker.growth.census import Census
 from jobwire.broker.growth.cluster import Phase
 from jobwire.broker.growth.folders import OUTPUT
 from jobwire.broker.growth.life import State
+from jobwire.schemas.refusal import Code, Refused
 
 
 async def test_failures_are_in_a_row_only_if_no_worker_has_joined_in_between(lab: Lab) -> None:
@@ -135,3 +141,33 @@ async def test_a_cluster_that_refuses_pauses_the_queue_too(lab: Lab) -> None:
     assert queue.paused
     assert queue.why.endswith("the last one: Invalid account")
     assert lab.doors.open == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(Refused(Code.FAILED_PRECONDITION, "the roster cannot be written"), "WARNING"), (KeyError("a bug"), "ERROR")]
+)
+async def test_what_fails_is_tried_again_without_news_and_only_a_bug_has_a_traceback(
+    lab: Lab, error: Exception, level: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await lab.queue()
+    failures = [error]
+    again = asyncio.Event()
+
+    async def look() -> None:
+        if failures:
+            raise failures.pop()
+        again.set()
+
+    monkeypatch.setattr(grower, "_AFTER_A_FAILURE_SECONDS", 0.01)
+    monkeypatch.setattr(lab.grower, "look", look)
+    # Nothing else is due.
+    monkeypatch.setattr(Census, "seconds_to_wait", lambda _: None)
+    with caplog.at_level("WARNING", logger=grower.__name__):
+        lab.grower.open()
+        try:
+            await asyncio.wait_for(again.wait(), 60)
+        finally:
+            lab.grower.close()
+    (record,) = [one for one in caplog.records if one.name == grower.__name__]
+    assert record.levelname == level
+    assert bool(record.exc_info) == isinstance(error, KeyError)
