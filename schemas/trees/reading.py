@@ -82,8 +82,10 @@ class Source:
             position += len(data)
             yield data
         status = os.fstat(self._fd)
-        if position < size or _validator_of([(b"", status)]) != self.survey.validator:
+        if _validator_of([(b"", status)]) != self.survey.validator:
             raise changed(self.said)
+        if position < size:
+            raise _without_fixed_size(self.said, size)
 
     def _read_folder(self, start: int) -> Generator[bytes, None, None]:
         seen = blake2b(digest_size=_VALIDATOR_BYTES)
@@ -164,8 +166,10 @@ class _Found:
                 while position < size and (data := os.pread(fd, min(_READ_BYTES, size - position), position)):
                     position += len(data)
                     yield data
-                if position < size or _marks(os.fstat(fd)) != _marks(self._status):
+                if _marks(os.fstat(fd)) != _marks(self._status):
                     raise changed(self._said)
+                if position < size:
+                    raise _without_fixed_size(self._said, size)
             finally:
                 os.close(fd)
         yield bytes(padding(size) - (position - size))
@@ -240,6 +244,12 @@ def _demand_empty(fd: int, said: str) -> None:
             raise Refused(
                 Code.INVALID_ARGUMENT, f"{said} has content but a size of 0, like the kernel's files in /proc", "copy it, and send the copy"
             )
+
+
+def _without_fixed_size(said: str, size: int) -> Refused:
+    """Return the refusal of a file that ends early and has not changed. Those of sysfs(5) have the size of a page."""
+    what = f"{said} has less content than its size of {size} bytes, like the kernel's files in /sys"
+    return Refused(Code.INVALID_ARGUMENT, what, "copy it, and send the copy")
 
 
 def _marks(status: os.stat_result) -> tuple[int, ...]:

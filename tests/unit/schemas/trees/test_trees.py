@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -468,6 +469,19 @@ def test_folders_that_are_nested_too_deep_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_the_kernel_makes_up_is_refused_and_not_sent_as_empty() -> None:
     with pytest.raises(Refused, match="/proc/self/status has content but a size of 0"):
         Source(os.open("/proc/self/status", os.O_RDONLY), "/proc/self/status")
+
+
+@pytest.mark.parametrize("name", ["rx_bytes", ""], ids=["file", "folder"])
+def test_a_file_of_the_kernel_that_is_shorter_than_its_size_is_called_that_and_not_changed(name: str) -> None:
+    path = Path("/sys/class/net/lo/statistics", name).resolve()
+    if not path.exists():
+        pytest.skip("sysfs is not mounted here")
+    with Source(os.open(path, os.O_RDONLY), str(path)) as source, pytest.raises(Refused) as refused:
+        for _ in source.read():
+            pass
+    assert re.search(
+        r"/statistics/\w+ has less content than its size of \d+ bytes, like the kernel's files in /sys; copy it", str(refused.value)
+    )
 
 
 def test_in_a_folder_too_and_an_empty_file_is_one(tmp_path: Path) -> None:
