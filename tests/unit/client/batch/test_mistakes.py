@@ -201,6 +201,13 @@ def test_for_a_file_of_commands_the_message_says_how_to_read_it() -> None:
     assert "--lines" not in refusal(WHOLE + b"x")
 
 
+def test_of_a_file_in_yaml_the_message_says_what_is_read() -> None:
+    for text in (b"jobs:\n- argv: [ls]\n", b"# mine\n\n---\n- argv: [ls]\n", b"- argv: [ls]\n", b"batch: {}\r\n", b"jobs:"):
+        assert refusal(text).endswith("; YAML is not read: write TOML, or JSON with an object for each job")
+    for text in (b"scp a:b c\n", b"./run -x\n", b"echo - a\n"):
+        assert refusal(text).endswith("batch --lines FILE")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
