@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from ....schemas.jobs.spec import JobSpec
 from ...library.options.arguments import Text, make_id
 from ...library.options.specs import JobOptions, job_spec
-from ...library.options.subprocess_words import unexpected
+from ...library.options.subprocess_words import demand_one_argv, unexpected
 from ...library.streams.text_mode import TextMode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
 from ..files import in_thread
@@ -24,6 +24,7 @@ def takes_job_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
     own = inspect.signature(function)
     options = [one for one in inspect.signature(job_spec).parameters.values() if one.kind is inspect.Parameter.KEYWORD_ONLY]
     named = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    positional = tuple(one.name for one in named if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
     spelled_out = own.replace(parameters=[*named, *(one for one in options if one.name not in own.parameters)])
 
     @functools.wraps(function)
@@ -31,6 +32,7 @@ def takes_job_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
         for option in options:
             if option not in spelled_out.parameters:
                 raise unexpected(function.__name__, option)
+        demand_one_argv(function.__name__, positional, len(args))
         return function(*args, **options)
 
     checked.__signature__ = spelled_out  # type: ignore[attr-defined] # reason: inspect.signature reads it (PEP 362)

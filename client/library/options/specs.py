@@ -250,7 +250,9 @@ def _rule(retry: int | Retry) -> RetryRule | None:
 
 
 def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:
-    if isinstance(argv, str | bytes) or not isinstance(argv, Iterable):
+    if not isinstance(argv, Iterable):
+        raise TypeError(f"argv is a program and its arguments, as a list, not {'a function' if callable(argv) else type(argv).__name__}")
+    if isinstance(argv, str | bytes):
         raise TypeError("argv is a sequence of arguments, not one string; for a shell write ['sh', '-c', ...]")
     arguments = tuple(argv)
     for position, argument in enumerate(arguments):

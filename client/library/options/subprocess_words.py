@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -31,16 +31,28 @@ def unexpected(function_name: str, option: str) -> TypeError:
     return TypeError(f"{function_name}() got an unexpected keyword argument {option!r}{hint}")
 
 
+def demand_one_argv(function_name: str, positional: Sequence[str], given: int) -> None:
+    """Raise TypeError for words beside the argv, as of a function that runs another: `submit(print, 3)`.
+
+    `positional`: the names of the parameters that may be given without a name, `given`: how many were.
+    """
+    if given > len(positional) and list(positional[-1:]) == ["argv"]:
+        message = f"{function_name}() takes a program with its arguments as one list: {function_name}(['echo', 'hello'])"
+        raise TypeError(message)
+
+
 def explains_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return the function with a TypeError that says what to use instead of an unknown option."""
     code = function.__code__
     known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    positional = code.co_varnames[: code.co_argcount]
 
     @functools.wraps(function)
     def checked(*args: _P.args, **options: _P.kwargs) -> _R:
         for option in options:
             if option not in known:
                 raise unexpected(function.__name__, option)
+        demand_one_argv(function.__name__, positional, len(args))
         return function(*args, **options)
 
     return checked

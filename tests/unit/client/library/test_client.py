@@ -98,6 +98,21 @@ def test_an_argument_that_is_not_a_string_is_named_by_its_position(client: Clien
         client.submit_many(["true"])
 
 
+def test_a_function_or_words_beside_the_argv_are_refused_with_how_a_job_is_given(client: Client, daemon: FakeDaemon) -> None:
+    executor, alone = jobwire.JobExecutor(), "takes a program with its arguments as one list"
+    calls: list[Any] = [client.run, client.submit, jobwire.AsyncClient().run, executor.submit, jobwire.job_spec]
+    for call in calls:
+        for words in (["echo", "a"], [["echo"], "a"], [print, 3]):
+            with pytest.raises(TypeError, match=rf"^{call.__name__}\(\) {alone}: {call.__name__}\(\['echo', 'hello'\]\)$"):
+                call(*words)
+    for call in (client.run, executor.submit):
+        with pytest.raises(TypeError, match="argv is a program and its arguments, as a list, not a function"):
+            call(print)
+        with pytest.raises(TypeError, match="as a list, not int"):
+            call(3)
+    assert daemon.verbs() == []
+
+
 def test_many_jobs_are_given_as_argv_or_spec_in_str_or_bytes(client: Client, daemon: FakeDaemon) -> None:
     as_typed: Any = JobSpec(argv=("echo", b"c"), environment=(("A", "1"),), directory="/")
     client.submit_many([["echo", "a"], jobwire.job_spec(["echo", Path("b")], env={"A": "1"}, cwd="/"), as_typed])
