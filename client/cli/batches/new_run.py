@@ -44,7 +44,7 @@ OnFinish = Annotated[
 Quiet = Annotated[bool, Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")]
 ShowOutput = Annotated[bool, Option("--show-output", help="Print what each job wrote when it has ended, and otherwise only failures.")]
 KeepOrder = Annotated[bool, Option("--keep-order", help="Like --show-output, in the order of the jobs.")]
-Tag = Annotated[bool, Option("--tag", help="Like --show-output, each line behind the name of its job.")]
+Tag = Annotated[bool, Option("--tag", help="Like --show-output, with the name of its job before each line.")]
 
 
 class Ways(NamedTuple):

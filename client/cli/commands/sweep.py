@@ -114,5 +114,5 @@ def _misplaced(words: Sequence[str]) -> list[str]:
     """
     behind = [word for word in dropwhile(lambda word: not word.startswith(":::"), words) if word.partition("=")[0] in _OWN]
     if "--dry-run" in behind:
-        raise BadInput("--dry-run behind ::: would be a value, and the jobs would run; options come before the command")
-    return [f"{word} behind ::: is a value; options come before the command" for word in behind]
+        raise BadInput("--dry-run after ::: would be a value, and the jobs would run; options come before the command")
+    return [f"{word} after ::: is a value; options come before the command" for word in behind]

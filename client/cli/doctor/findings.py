@@ -32,7 +32,7 @@ _WELL = {
     Subject.CONTAINMENT: "by cgroup, session and mark; a job that drops all of these on purpose can escape stop",
     Subject.SUPERVISOR: "running; jobs outlive it, except those that asked for a signal at the death of their parent (setpriv --pdeathsig)",
     Subject.KEEPER: "running",
-    Subject.SURROUNDINGS: "its jobs lack nothing that the machine has",
+    Subject.SURROUNDINGS: "its jobs have everything that the machine offers",
     Subject.DESCRIPTORS: "the limit on open files is high enough",
     Subject.INODES: "enough are free",
     Subject.BALLAST: "space is reserved for the ends of jobs",

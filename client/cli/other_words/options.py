@@ -227,7 +227,7 @@ OF_A_COMMAND = {
         "-j": "it is called --job",
     },
     "jobwire get": {
-        **dict.fromkeys(("-o", "--output", "--to"), "the destination is behind a colon: jobwire get JOB PATH:DEST"),
+        **dict.fromkeys(("-o", "--output", "--to"), "the destination follows a colon: jobwire get JOB PATH:DEST"),
         **dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),
     },
     "jobwire put": dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),

@@ -256,11 +256,11 @@ def test_a_line_with_too_many_or_too_few_words_is_answered_with_where_they_go(
 
 def test_an_option_among_the_values_of_a_sweep_starts_no_job(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["sweep", "echo", ":::", "1..3", "--dry-run"]) == 2
-    assert "--dry-run behind ::: would be a value, and the jobs would run; options come before the command" in capsys.readouterr().err
+    assert "--dry-run after ::: would be a value, and the jobs would run; options come before the command" in capsys.readouterr().err
     assert command_line(["sweep", "--dry-run", "echo", ":::", "1..3", "--parallel=2", ":::+", "a", "b", "c", "--tag"]) == 0
     said = capsys.readouterr().err
-    assert "jobwire: --parallel=2 behind ::: is a value; options come before the command\n" in said
-    assert "jobwire: --tag behind ::: is a value; options come before the command\n" in said
+    assert "jobwire: --parallel=2 after ::: is a value; options come before the command\n" in said
+    assert "jobwire: --tag after ::: is a value; options come before the command\n" in said
     # That of the command that is run.
     assert command_line(["sweep", "--dry-run", "make", "--dry-run", ":::", "a"]) == 0
     assert "behind" not in capsys.readouterr().err
