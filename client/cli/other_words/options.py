@@ -178,6 +178,7 @@ _DAEMON = {
 }
 _OF_A_WORKER = {"--name": "the name of a worker is the one on the roster of its broker: jobwire broker invite --as NAME"}
 _WAITS = "it waits anyway, unless --no-wait is given"
+_OF_ALL = "for all of them: jobwire list --state {} --columns id | xargs jobwire {}"
 _WHOLE_FOLDERS = "a folder is copied with everything in it"
 # Of one command each.
 OF_A_COMMAND = {
@@ -229,6 +230,10 @@ OF_A_COMMAND = {
     "jobwire get": {
         **dict.fromkeys(("-o", "--output", "--to"), "the destination follows a colon: jobwire get JOB PATH:DEST"),
         **dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),
+    },
+    **{
+        f"jobwire {verb}": dict.fromkeys(("-a", "--all"), _OF_ALL.format(state, verb))
+        for verb, state in (("pause", "running"), ("resume", "running"), ("hold", "queued"), ("release", "queued"))
     },
     "jobwire put": dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),
     "jobwire wait": {"-t": "it is called --timeout", "-n": "for one that ends, it is called --any"},
