@@ -247,7 +247,8 @@ class Desk(View):
     async def durable(self) -> None:
         """Wait until everything decided so far is on the disk."""
         done = asyncio.get_running_loop().create_future()
-        self._store.submit(ChangeJobs([]), lambda: done.set_result(None))
+        # A daemon that is told to exit while it starts waits no longer.
+        self._store.submit(ChangeJobs([]), lambda: None if done.done() else done.set_result(None))
         await done
 
     def take(self, one: Input) -> None:

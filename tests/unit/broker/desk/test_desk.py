@@ -95,6 +95,15 @@ async def test_a_fact_that_no_life_allows_costs_no_other_job_its_start(house: Ho
     house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
 
 
+async def test_a_commit_that_nobody_waits_for_any_more_is_no_error(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    waiting = asyncio.create_task(house.desk.durable())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await house.desk.durable()
+    assert waiting.cancelled()
+    assert not caplog.records
+
+
 async def test_the_same_id_with_the_same_spec_is_the_same_job(house: House) -> None:
     first = await house.accept_one()
     again = await house.accept(asked(1), asked(2))
