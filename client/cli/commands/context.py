@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from ....keys.files.user_folders import identity_path
-from ....keys.identity import fingerprint, format_public, parse_public
+from ....keys.identity import fingerprint, format_public
 from ...config import contexts
 from ..arguments import Json, understanding
 from ..exit_status import BadInput, own_files
+from ..other_words.public_keys import read_key
 from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Table, duration, say, write, write_json
 
@@ -33,7 +34,7 @@ def add(
 ) -> None:
     """Add a worker under a name. The first one added becomes the current one."""
     with understanding(), own_files():
-        public = parse_public(key)
+        public = read_key(key, "jobwire worker status, or broker status, prints it on that machine")
         is_used = contexts.add(name, endpoint, public, replace=force)
     how = f"now in use; back to your private worker with: jobwire context use {contexts.EMBEDDED}"
     say(f"added {name} ({how if is_used else f'not in use; switch with: jobwire context use {name}'})")

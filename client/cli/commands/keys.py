@@ -19,6 +19,7 @@ from ...config.contexts import EMBEDDED, current_name
 from ..arguments import Json, understanding
 from ..chosen_context import client
 from ..exit_status import BadInput, own_files
+from ..other_words.public_keys import read_members_key
 from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Table, say, write, write_json
 
@@ -93,7 +94,7 @@ def add(
 ) -> None:
     """Add a member to the roster. It takes effect at once, without a restart."""
     with understanding():
-        public = identities.parse_public(key)
+        public = read_members_key(name, key)
     if problem := name_problem(name) or role_problem(role):
         raise BadInput(problem)
     if _is_far(ctx, path):

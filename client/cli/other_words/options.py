@@ -124,7 +124,9 @@ OF_A_JOB = {
     "--working-directory": _DIR,
     "--wrap": "write the shell as the program: sh -c '...'",
 }
+_MORE = "there is no more to print: jobwire show --json JOB has everything about a job, and jobwire doctor checks the connection"
 OF_ALL = {
+    **dict.fromkeys(("--verbose", "--debug"), _MORE),
     "-c": "the option comes before the command: jobwire --context NAME",
     "--install-completion": "it is called jobwire completion install",
     "--show-completion": "it is called jobwire completion show",
@@ -220,13 +222,22 @@ OF_A_COMMAND = {
         **dict.fromkeys(("-f", "--force"), "forget does not ask"),
         **dict.fromkeys(("-a", "--all"), "it is called --all-ended"),
         **dict.fromkeys(("--before", "--until"), "it is called --older-than"),
+        "--failed": "jobwire list --failed --columns id | xargs jobwire forget",
         **dict.fromkeys(("-n", "--name"), "the jobs are named without it: jobwire forget JOB..."),
     },
     "jobwire events": {
         **dict.fromkeys(("-f", "--follow"), "events go on until Ctrl-C, or --until-idle"),
         **dict.fromkeys(("-n", "--tail", "--lines"), "to begin earlier, it is called --since: --since 1h"),
         "-j": "it is called --job",
+        **dict.fromkeys(("--kind", "--type"), "each event of --json has its kind"),
+        "--name": "it is called --job, for the newest job of that name",
     },
+    "jobwire show": dict.fromkeys(("-v", "-a", "--all", "--long"), "--json prints everything"),
+    "jobwire set": {
+        **dict.fromkeys(("-n", "--name"), "a job keeps the name with which it was submitted"),
+        **dict.fromkeys(("--memory", "--cpus", "--gpus", "-e", "--env"), "what a job asks for is fixed: stop it, and submit it again"),
+    },
+    "jobwire worker stop": dict.fromkeys(("-f", "--force", "--now", "-9"), "it stops only the worker, and its jobs continue"),
     "jobwire get": {
         **dict.fromkeys(("-o", "--output", "--to"), "the destination follows a colon: jobwire get JOB PATH:DEST"),
         **dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),

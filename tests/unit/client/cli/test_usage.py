@@ -254,6 +254,29 @@ def test_a_line_with_too_many_or_too_few_words_is_answered_with_where_they_go(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["ada", "ssh-ed25519 AAAA ada@lab"],
+            "jobwire has keys of its own, not those of ssh: jobwire keys show prints it on their machine",
+        ),
+        (["ada", "/home/ada/.ssh/id_ed25519.pub"], "jobwire has keys of its own, not those of ssh: "),
+        (["ada", "ada.key"], "; jobwire keys show prints it on their machine"),
+        ([KEY, "ada"], "; the name comes first: jobwire keys add NAME KEY"),
+        (["ada", KEY[:-2]], "is cut off"),
+    ],
+)
+def test_something_else_than_a_key_is_answered_with_where_the_key_is(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(["keys", "add", *words, "--role", "viewer"]) == 2
+    assert said in capsys.readouterr().err
+    assert command_line(["context", "add", "lab", "lab:1", "--key", words[1]]) == 2
+    shown = capsys.readouterr().err
+    assert ("jobwire worker status, or broker status, prints it on that machine" in shown) == ("is cut off" not in shown)
+
+
 def test_an_option_among_the_values_of_a_sweep_starts_no_job(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["sweep", "echo", ":::", "1..3", "--dry-run"]) == 2
     assert "--dry-run after ::: would be a value, and the jobs would run; options come before the command" in capsys.readouterr().err
