@@ -47,6 +47,8 @@ class EventSocket:
         self._by_exchange: dict[Exchange, _Reader] = {}
         # Requests for grants that nobody waits for any more: the grants are given back when they come.
         self._unwanted: set[Exchange] = set()
+        # A request that is being made: an interruption may leave its exchange in the conversation, and in no place here.
+        self._beginning: request_pb2.Request | None = None
         # Messages that came.
         self.received = 0
 
@@ -65,12 +67,14 @@ class EventSocket:
 
     def remove(self, subscription: Subscription) -> None:
         """End a subscription, here and at the worker."""
-        reader = self._readers.pop(subscription, None)
+        reader = self._readers.get(subscription)
         if reader is not None:
-            self._give_back(reader)
+            self._give_back(reader.subscription.topic)
             subscription.end()
             self._drop_request(reader)
             self._set_topic(reader)
+            # Last: until then, `repair` finds it.
+            del self._readers[subscription]
 
     def end(self, refused: Refused) -> bool:
         """End all subscriptions, because no worker can be reached. Return whether there was any."""
@@ -86,12 +90,21 @@ class EventSocket:
         self.monitored.close()
 
     def repair(self) -> None:
-        """Start over, as after a lost connection: a turn was interrupted halfway."""
+        """Start over, as after a lost connection: a turn was interrupted halfway. What was granted is given back."""
         self.monitored.close()
-        for exchange in (*self._by_exchange, *self._unwanted):
+        begun = [one for one in self._conversation.unanswered if one.request is self._beginning]
+        exchanges = (*begun, *self._by_exchange, *self._unwanted)
+        topics = {topic for reader in self._readers.values() for topic in (reader.topic, reader.subscription.topic)}
+        topics.update(item.subscribe.topic for one in exchanges for item in one.items if isinstance(item, request_pb2.Reply))
+        for topic in topics:
+            self._give_back(topic)
+        for exchange in exchanges:
             self._conversation.forget(exchange)
+        self._beginning = None
         self._by_exchange.clear()
         self._unwanted.clear()
+        # The removal of one may have been interrupted.
+        self._readers = {one: reader for one, reader in self._readers.items() if one.phase is not Phase.ENDED}
         for reader in self._readers.values():
             reader.exchange = None
             reader.subscription.grant_lost()
@@ -116,9 +129,12 @@ class EventSocket:
         reader = self._by_exchange.get(exchange)
         if reader is None:
             return self._answered_unwanted(exchange)
-        while (item := self._conversation.take(exchange)) is not None:
+        while exchange.items:
+            # Taken once it is processed: until then, `repair` finds a grant in it.
+            item = exchange.items[0]
             if isinstance(item, request_pb2.Reply):
                 reader.subscription.receive(item)
+            self._conversation.take(exchange)
         if exchange.ended:
             del self._by_exchange[exchange]
             if exchange.refusal is not None:
@@ -144,10 +160,12 @@ class EventSocket:
             request = reader.subscription.request()
             if request is not None:
                 self._drop_request(reader)
+                self._beginning = request
                 reader.exchange = self._conversation.ask(request)
                 # A new grant in place of one that is gone, and that the worker may still count.
                 reader.exchange.resumes = reader.subscription.head is not None
                 self._by_exchange[reader.exchange] = reader
+                self._beginning = None
                 reader.heard_at = now
             self._set_topic(reader)
         return came
@@ -203,11 +221,10 @@ class EventSocket:
 
     def _renew(self, reader: _Reader) -> None:
         if reader.subscription.granted:
-            self._give_back(reader)
+            self._give_back(reader.subscription.topic)
             reader.subscription.grant_lost()
 
-    def _give_back(self, reader: _Reader) -> None:
-        topic = reader.subscription.topic
+    def _give_back(self, topic: bytes) -> None:
         if topic:
             # Nobody waits for the answer.
             self._conversation.ask(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=topic)))
@@ -215,9 +232,11 @@ class EventSocket:
     def _answered_unwanted(self, exchange: Exchange) -> bool:
         if exchange not in self._unwanted:
             return False
-        while (item := self._conversation.take(exchange)) is not None:
-            if isinstance(item, request_pb2.Reply) and item.HasField("subscribe"):
-                self._conversation.ask(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=item.subscribe.topic)))
+        while exchange.items:
+            item = exchange.items[0]
+            if isinstance(item, request_pb2.Reply):
+                self._give_back(item.subscribe.topic)
+            self._conversation.take(exchange)
         if exchange.ended:
             self._unwanted.discard(exchange)
         return True

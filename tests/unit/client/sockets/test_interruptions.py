@@ -7,15 +7,14 @@ import gc
 import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Iterator
-from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 from client_requests import follow, listing, read_log, soon, start, until_seen
 from fake_daemon import FakeDaemon, Later
+from interruptions import interrupted_at_line
 
 from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.subscription import Subscription
@@ -175,29 +174,6 @@ def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: Fak
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
-@contextlib.contextmanager
-def interrupted_at_line(count: int) -> Iterator[None]:
-    """Raise KeyboardInterrupt at the count-th line of the client that runs; not in signal_guard.py, which holds signals back."""
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal count
-        if "jobwire/client/" not in frame.f_code.co_filename or frame.f_code.co_filename.endswith("signal_guard.py"):
-            return None
-        count -= event == "line"
-        if count == 0:
-            sys.settrace(None)
-            raise KeyboardInterrupt
-        return trace
-
-    # Whoever else traces (coverage does) gets its place back.
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-
-
 @pytest.mark.parametrize("step", range(1, 700, 41))
 def test_an_exception_at_any_line_of_a_turn_loses_nothing(connection: Connection, daemon: FakeDaemon, step: int) -> None:
     """A handler of a signal that another thread took may raise anywhere."""
@@ -231,3 +207,54 @@ def test_an_exception_at_any_line_of_a_turn_loses_nothing(connection: Connection
         else:
             connection.pump(soon())
     assert seqs == [2, 3]
+
+
+def demand_no_grant(connection: Connection, daemon: FakeDaemon) -> None:
+    # The requests that give grants back may be on their way at the first.
+    for _ in range(2):
+        connection.call(listing(), soon())
+    assert daemon.do(lambda: daemon.grants) == {}
+
+
+@pytest.mark.parametrize("step", range(1, 80, 3))
+def test_a_subscription_that_is_interrupted_before_it_is_sent_leaves_no_grant_behind(
+    connection: Connection, daemon: FakeDaemon, step: int
+) -> None:
+    subscription = Subscription(event_pb2.Filter())
+    # Not connected yet, so nothing is sent in this call.
+    with contextlib.suppress(KeyboardInterrupt), interrupted_at_line(step, within=("event_socket.py", "conversation.py", "exchange.py")):
+        connection.subscribe(subscription)
+    connection.unsubscribe(subscription)
+    demand_no_grant(connection, daemon)
+
+
+@pytest.mark.parametrize("step", range(1, 300, 5))
+def test_a_subscription_that_is_interrupted_after_it_was_granted_leaves_no_grant_behind(
+    connection: Connection, daemon: FakeDaemon, step: int
+) -> None:
+    subscription = Subscription(event_pb2.Filter())
+    connection.subscribe(subscription)
+    while not subscription.granted:
+        connection.pump(soon())
+    with contextlib.suppress(KeyboardInterrupt), interrupted_at_line(step):
+        connection.pump(0)
+        connection.unsubscribe(subscription)
+    connection.unsubscribe(subscription)
+    demand_no_grant(connection, daemon)
+    assert len(connection._traffic.events) == 0
+
+
+def test_a_grant_that_was_received_and_not_yet_used_is_given_back(connection: Connection, daemon: FakeDaemon) -> None:
+    subscription = Subscription(event_pb2.Filter())
+
+    def interrupt(_: request_pb2.Reply) -> NoReturn:
+        raise KeyboardInterrupt
+
+    subscription.receive = interrupt  # type: ignore[method-assign] # reason: at exactly this moment
+    connection.subscribe(subscription)
+    with contextlib.suppress(KeyboardInterrupt):
+        while not subscription.granted:
+            connection.pump(soon())
+    assert daemon.do(lambda: len(daemon.grants)) == 1
+    connection.unsubscribe(subscription)
+    demand_no_grant(connection, daemon)
