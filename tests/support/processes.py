@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -32,6 +35,17 @@ def own_descriptors() -> int:
     """Return the number of open descriptors of this process, without those that only garbage of earlier tests holds."""
     gc.collect()
     return descriptors(os.getpid())
+
+
+@contextmanager
+def many_descriptors() -> Iterator[None]:
+    """Permit this process as many open files in the block as it may have at most: usual are 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def peak_bytes(pid: int) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import repeat
 from urllib.parse import urlsplit
 
 import zmq
 from curve_client import GREETING, CurveClient
+from processes import many_descriptors
 from raw_client import RawClient
 
 from jobwire.schemas.frames import LARGEST_CREDIT
@@ -55,14 +56,11 @@ def send_all(raw: RawClient, frames: Iterable[bytes]) -> None:
 def mute_connections(endpoint: str, count: int) -> Iterator[list[socket.socket]]:
     """Connect many times, and send nothing."""
     address = urlsplit(endpoint)
-    connections: list[socket.socket] = []
-    try:
-        for _ in range(count):
-            connections.append(socket.create_connection((address.hostname, address.port), timeout=5))  # noqa: PERF401 -- those made are closed
-        yield connections
-    finally:
+    with many_descriptors(), ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=60)) for _ in range(count)]
         for connection in connections:
-            connection.close()
+            connection.settimeout(5)
+        yield connections
 
 
 def send_inside_handshake(connection: socket.socket, size: int) -> int:

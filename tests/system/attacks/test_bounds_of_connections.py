@@ -15,7 +15,7 @@ import zmq
 from curve_client import COMMAND, GREETING, MORE, CurveClient
 from daemons import Worker, wait_until
 from insiders import mute_connections, send_inside_handshake, send_without_end, subscribe_ungranted
-from processes import descriptors, peak_bytes
+from processes import descriptors, many_descriptors, peak_bytes
 from raw_client import RawClient
 
 from jobwire.broker.sockets.bans import BAN_SECONDS
@@ -167,7 +167,7 @@ def test_handshakes_of_unknown_keys_count_too(worker: Worker) -> None:
 
 def test_a_client_at_the_same_address_gets_in_beside_three_hundred_that_reconnect_at_once(worker: Worker) -> None:
     insider = worker.admit("insider", "viewer")
-    with small_and_serving(worker), zmq.Context(1) as context:
+    with small_and_serving(worker), many_descriptors(), zmq.Context(1) as context:
         many = [client_socket(context, zmq.DEALER, insider, worker.public) for _ in range(300)]
         for one in many:
             one.setsockopt(zmq.RECONNECT_IVL, 1)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 from home import SECONDS, Home, command, read_until
+from processes import many_descriptors
 
 from jobwire.client.library.client import Client
 from jobwire.client.private_worker import launch
@@ -181,7 +182,7 @@ def test_a_hundred_connections_of_one_user_are_admitted_by_their_private_worker_
     home.jobwire("run", "true")
     worker = home.records("worker", "status")[0]
     user = identities.load(home.config / "identity")
-    with ExitStack() as held:
+    with many_descriptors(), ExitStack() as held:
         for _ in range(100):
             client = held.enter_context(Client.connect(worker["endpoint"], identities.parse_public(worker["key"]), user))
             assert client.hello()
