@@ -20,6 +20,8 @@ class Room:
     def __init__(self, *, waits_outside: bool, waits_for_room: bool) -> None:
         # Why the worker refused this connection, if it may accept another one later.
         self.turned_away: Refused | None = None
+        # It refused this connection for good, and all that was asked for has failed; another connection may find room.
+        self.is_shut_out = False
         # What is to be asked for again, and why it found no room.
         self.postponed: dict[Exchange, Refused] = {}
         self._waits_outside = waits_outside
@@ -27,9 +29,12 @@ class Room:
 
     def turn_away(self, refused: Refused, *, was_in: bool) -> bool:
         """Return whether a refused connection waits for room, and note why. `was_in`: an earlier one was accepted."""
-        waits = refused.reason is Reason.TOO_MANY_CONNECTIONS and (self._waits_outside or (self._waits_for_room and was_in))
+        if refused.reason is not Reason.TOO_MANY_CONNECTIONS:
+            return False
+        waits = self._waits_outside or (self._waits_for_room and was_in)
         if waits:
             self.turned_away = refused
+        self.is_shut_out = not waits
         return waits
 
     def postpone(self, exchange: Exchange, refused: Refused) -> bool:
@@ -42,4 +47,5 @@ class Room:
     def lost(self) -> None:
         """Note that the connection is gone: on the next one, everything is asked for again."""
         self.turned_away = None
+        self.is_shut_out = False
         self.postponed.clear()

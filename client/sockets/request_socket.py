@@ -73,11 +73,16 @@ class RequestSocket:
             yield from self._conversation.receive(first.bytes, b"" if last is first else last.buffer)
 
     def back_off(self, now: float) -> None:
-        """Close the connection and retry later if the worker refused it as one too many."""
-        refused = self._conversation.room.turned_away
-        if refused is None:
+        """Close the connection if the worker refused it as one too many: it refuses everything on it, also when there is room."""
+        room = self._conversation.room
+        refused = room.turned_away
+        if refused is None and not room.is_shut_out:
             return
-        if self.backoff.begin(now):
+        is_first = self.backoff.begin(now)
+        if refused is None:
+            # Who asks again has been told, and waits no longer each time.
+            self.backoff.end()
+        elif is_first:
             self._sentences.append(f"{refused.message}; waiting until one is closed")
         self._unsent.clear()
         self.monitored.close()

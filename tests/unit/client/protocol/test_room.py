@@ -24,6 +24,9 @@ def test_a_connection_waits_where_it_was_before_or_anywhere_if_it_is_to(
     room = Room(waits_outside=waits_outside, waits_for_room=waits_for_room)
     assert room.turn_away(refused(Reason.TOO_MANY_CONNECTIONS), was_in=was_in) is waits
     assert (room.turned_away is not None) is waits
+    assert room.is_shut_out is not waits
+    room.lost()
+    assert (room.turned_away, room.is_shut_out) == (None, False)
 
 
 def test_a_connection_that_is_refused_for_another_reason_waits_for_nothing_even_if_it_waited_before() -> None:
