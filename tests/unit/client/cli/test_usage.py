@@ -286,7 +286,7 @@ def test_an_option_among_the_values_of_a_sweep_starts_no_job(folders: Path, caps
     assert "jobwire: --tag after ::: is a value; options come before the command\n" in said
     # That of the command that is run.
     assert command_line(["sweep", "--dry-run", "make", "--dry-run", ":::", "a"]) == 0
-    assert "behind" not in capsys.readouterr().err
+    assert "is a value" not in capsys.readouterr().err
     assert not (folders / "state").exists()
 
 
