@@ -180,7 +180,8 @@ _DAEMON = {
 }
 _OF_A_WORKER = {"--name": "the name of a worker is the one on the roster of its broker: jobwire broker invite --as NAME"}
 _WAITS = "it waits anyway, unless --no-wait is given"
-_OF_ALL = "for all of them: jobwire list --state {} --columns id | xargs jobwire {}"
+# Without --user, an operator would do it to the jobs of others.
+_OF_ALL = "for all of yours: jobwire list --user NAME --state {} --columns uuid | xargs -r jobwire {}; jobwire status shows your NAME"
 _WHOLE_FOLDERS = "a folder is copied with everything in it"
 # Of one command each.
 OF_A_COMMAND = {
@@ -222,7 +223,7 @@ OF_A_COMMAND = {
         **dict.fromkeys(("-f", "--force"), "forget does not ask"),
         **dict.fromkeys(("-a", "--all"), "it is called --all-ended"),
         **dict.fromkeys(("--before", "--until"), "it is called --older-than"),
-        "--failed": "jobwire list --failed --columns id | xargs jobwire forget",
+        "--failed": "name those that are to be removed; jobwire list --failed shows which have failed, also those of others",
         **dict.fromkeys(("-n", "--name"), "the jobs are named without it: jobwire forget JOB..."),
     },
     "jobwire events": {
@@ -247,7 +248,11 @@ OF_A_COMMAND = {
         for verb, state in (("pause", "running"), ("resume", "running"), ("hold", "queued"), ("release", "queued"))
     },
     "jobwire put": dict.fromkeys(("-r", "-R", "--recursive"), _WHOLE_FOLDERS),
-    "jobwire wait": {"-t": "it is called --timeout", "-n": "for one that ends, it is called --any"},
+    "jobwire wait": {
+        "-t": "it is called --timeout",
+        "-n": "for one that ends, it is called --any",
+        **dict.fromkeys(("-a", "--me", "--mine"), "for all your own jobs that have not ended, it is called --all"),
+    },
     "jobwire broker run": _DAEMON,
     "jobwire worker run": {**_DAEMON, **_OF_A_WORKER, **dict.fromkeys(("-j", "--jobs", "--cpus"), "it is called --slots")},
     "jobwire context add": {"-k": "it is called --key"},
@@ -294,6 +299,7 @@ OF_A_COMMAND = {
         "-t": "it is called --grace",
         "-s": "it is called --signal",
         "--time": "it is called --grace",
-        **dict.fromkeys(("-a", "-u", "--user", "--me"), "for all your own jobs that have not ended, it is called --all"),
+        **dict.fromkeys(("-a", "--me", "--mine"), "for all your own jobs that have not ended, it is called --all"),
+        **dict.fromkeys(("-u", "--user"), "jobs of another member are named: jobwire stop NAME/JOB; --all means your own"),
     },
 }

@@ -194,6 +194,21 @@ def test_the_word_of_another_tool_is_answered_with_ours(arguments: list[str], sa
     assert capsys.readouterr().err == f"jobwire: {said}\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["forget", "--failed"], ["pause", "--all"], ["resume", "-a"], ["hold", "--all"], ["release", "--all"], ["stop", "--user", "ada"]],
+)
+def test_what_is_said_to_type_for_many_jobs_does_nothing_to_those_of_others(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(arguments) == 2
+    said = capsys.readouterr().err
+    # An operator lists, and may change, the jobs of others too.
+    assert "xargs" not in said or "jobwire list --user NAME " in said
+    assert "xargs jobwire forget" not in said
+    assert "it is called --all\n" not in said
+
+
 # Words of other tools that people type first.
 TYPED_FIRST = (
     "kill login watch whoami retry restart history squeue scancel sbatch srun cp daemon parallel xargs enqueue unpause seff qsub stats",
