@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from ....schemas.jobs.states import State
@@ -11,12 +12,13 @@ from ....schemas.text.durations import parse_duration
 from ...batch.options.option_values import parse_signal
 from ...library.client import Client
 from ...library.job import Job
+from ...library.values.job_info import JobInfo
 from ..arguments import HOW_TO_NAME, understood
 from ..chosen_context import client
 from ..exit_status import BadInput, is_no_answer
 from ..parser.parameters import Argument, Context, Option
 from ..shown.sentences import how_it_ended, how_many_jobs
-from ..targets.job_names import find_unfinished, unique
+from ..targets.job_names import find_unfinished, own_unfinished, unique
 from ..targets.one_by_one import OneByOne
 from ..targets.runs import title_of_all
 from ..terminal.screen import say
@@ -27,7 +29,7 @@ def stop(
     names: Annotated[list[str] | None, Argument(metavar="[JOB]...", help=HOW_TO_NAME)] = None,
     *,
     everything: Annotated[
-        bool, Option("--all", help="Stop all your jobs that have not ended, those of schedules and batches too.")
+        bool, Option("--all", help="Stop all your jobs that have not ended, except the one in which this command runs.")
     ] = False,
     signal: Annotated[
         str | None, Option("--signal", metavar="SIGNAL", help="Signal to send first. Default: the job's stop signal.")
@@ -41,7 +43,8 @@ def stop(
 
     Sends each job its stop signal and, after its grace, SIGKILL, and returns when none of its processes is left. A queued job is
     cancelled. The name or run id of a batch means all its jobs that have not ended. A JOB that does not exist does not keep the others
-    from being stopped; the command exits with 1 then. --all means your own jobs, also for an admin.
+    from being stopped; the command exits with 1 then. --all means your own jobs, also those of schedules
+    and batches, and never those of other members.
     """
     if now and grace is not None:
         raise BadInput("--now and --grace cannot be combined; --now means --grace 0")
@@ -87,11 +90,18 @@ def _stop_named(connected: Client, each_one: OneByOne, names: list[str], number:
 
 def _stop_all(connected: Client, each_one: OneByOne, signal: int | None, grace: float | None) -> None:
     """Stop all jobs of this member that have not ended, and say how many."""
-    infos = [*connected.list(owner=connected.connection.identity.owner)]
-    # Those that wait first: none starts in the place of one that was stopped.
-    infos.sort(key=lambda info: info.state is not State.QUEUED)
+    infos = last_started_first(own_unfinished(connected))
     stopped = _stop(connected, each_one, [connected.job_by_key(*info.key) for info in infos], signal, grace) if infos else []
     say(f"{how_many_jobs(len(stopped))} stopped" if stopped or infos else "none of your jobs is queued or running")
+
+
+def last_started_first(infos: Sequence[JobInfo]) -> list[JobInfo]:
+    """Return jobs, given oldest first, in the order in which they are stopped: those that wait, from the last one on, then the others.
+
+    So hardly one starts in the place of a job that was stopped or has ended, however many requests it takes.
+    """
+    waiting = [info for info in infos if info.state is State.QUEUED]
+    return [*reversed(waiting), *(info for info in infos if info.state is not State.QUEUED)]
 
 
 def _stop(connected: Client, each_one: OneByOne, jobs: list[Job], signal: int | None, grace: float | None) -> list[Job]:

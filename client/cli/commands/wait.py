@@ -17,7 +17,7 @@ from ..chosen_context import client
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Context, Option
 from ..shown.sentences import failed, how_it_ended, how_many_jobs, status_of
-from ..targets.job_names import Named, named, unique
+from ..targets.job_names import Named, named, own_unfinished, unique
 from ..targets.runs import Run, jobs_of
 from ..terminal.screen import duration, say
 
@@ -26,7 +26,9 @@ def wait(
     ctx: Context,
     names: Annotated[list[str] | None, Argument(metavar="[JOB]...", help=HOW_TO_NAME)] = None,
     *,
-    everything: Annotated[bool, Option("--all", help="Wait for all your jobs that have not ended when the command begins.")] = False,
+    everything: Annotated[
+        bool, Option("--all", help="Wait for all your jobs that have not ended now, except the one in which this command runs.")
+    ] = False,
     any_: Annotated[bool, Option("--any", help="Return when one of them has ended.")] = False,
     timeout: Annotated[str | None, Option("--timeout", metavar="TIME", help="Give up after this time, with status 124.")] = None,
 ) -> None:
@@ -75,20 +77,19 @@ def _gave_up(milliseconds: int, *, is_alone: bool) -> exit_status.Ending:
 
 def _wait_for_all(connected: Client, deadline: float | None, milliseconds: int) -> NoReturn:
     """Wait for all jobs of this member that have not ended, and say which failed. Raises Ending."""
-    jobs = [connected.job_by_key(*info.key) for info in connected.list(owner=connected.connection.identity.owner)]
+    jobs = [connected.job_by_key(*info.key) for info in own_unfinished(connected)]
     try:
         connected.wait(jobs, timeout=_left(deadline))
     except TimeoutError:
         raise _gave_up(milliseconds, is_alone=len(jobs) == 1) from None
-    lost = [job for job in jobs if job.outcome is not None and failed(job.outcome)]
-    for job in lost:
-        if job.outcome is not None:
-            say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
+    bad = [(job, job.outcome) for job in jobs if job.outcome is not None and failed(job.outcome)]
+    for job, outcome in bad:
+        say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
     if not jobs:
         say("none of your jobs is queued or running")
     else:
-        say(f"{len(lost)} of {how_many_jobs(len(jobs))} failed" if lost else f"{how_many_jobs(len(jobs))} ended without failure")
-    raise exit_status.Ending(exit_status.REFUSED if lost else exit_status.DONE)
+        say(f"{_how_many_failed(len(bad), len(jobs))} failed" if bad else f"{how_many_jobs(len(jobs))} ended without failure")
+    raise exit_status.Ending(exit_status.REFUSED if bad else exit_status.DONE)
 
 
 def _left(deadline: float | None) -> float | None:
@@ -107,5 +108,8 @@ def _summary(run: Run) -> str:
     info = run.info
     if not info.failed:
         return f"{run}: {how_many_jobs(info.jobs)} ended without failure"
-    which = "the job" if info.jobs == 1 else f"{info.failed} of {how_many_jobs(info.jobs)}"
-    return f"{run}: {which} failed; jobwire show {run.id} shows why"
+    return f"{run}: {_how_many_failed(info.failed, info.jobs)} failed; jobwire show {run.id} shows why"
+
+
+def _how_many_failed(bad: int, jobs: int) -> str:
+    return "the job" if jobs == 1 else f"{bad} of {how_many_jobs(jobs)}"

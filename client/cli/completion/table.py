@@ -303,7 +303,7 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire wait": Command("Wait until jobs have ended.", (
-        ("--all", "", "Wait for all your jobs that have not ended when the command begins."),
+        ("--all", "", "Wait for all your jobs that have not ended now, except the one in which this command runs."),
         ("--any", "", "Return when one of them has ended."),
         ("--timeout", "TIME", "Give up after this time, with status 124."),
         ("-h --help", "", "Show this message and exit."),
@@ -317,7 +317,7 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire stop": Command("Stop jobs and all processes that they started.", (
-        ("--all", "", "Stop all your jobs that have not ended, those of schedules and batches too."),
+        ("--all", "", "Stop all your jobs that have not ended, except the one in which this command runs."),
         ("--signal", "SIGNAL", "Signal to send first. Default: the job's stop signal."),
         ("--grace", "TIME", "Time from that signal to SIGKILL. Default: the job's grace."),
         ("--now", "", "Send SIGKILL at once."),

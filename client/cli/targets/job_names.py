@@ -11,6 +11,7 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
 from ...library.job import Job
 from ...library.values.job_info import JobInfo
+from ...library.verbs.actions import surrounding_job
 from .runs import Run, find_run, jobs_of
 
 _Found = TypeVar("_Found", Job, JobInfo)
@@ -188,6 +189,15 @@ def run_instead(client: Client, name: str, refused: Refused, *, longest: int = 0
             # As those of pueue, Slurm and tsp.
             refused.next_step = "jobs have no numbers: give a name, 4 or more digits of an id, or last; jobwire list -a shows them"
         raise refused from None
+
+
+def own_unfinished(client: Client) -> list[JobInfo]:
+    """Return all jobs of this member that have not ended, oldest first, except the one in which this command runs.
+
+    It would wait for itself for ever, or be stopped before it has stopped the others.
+    """
+    around = surrounding_job()
+    return [info for info in client.list(owner=client.connection.identity.owner) if info.key.id != around]
 
 
 def unique(jobs: Iterable[_Found]) -> list[_Found]:

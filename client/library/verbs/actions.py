@@ -58,7 +58,7 @@ def start_request(
     if tail_lines is not None:
         start.tail_lines = tail_lines
     if watch:
-        start.within = _surrounding_job()
+        start.within = surrounding_job()
     if batch is not None:
         start.batch.CopyFrom(encode_batch(batch))
     for job_id, job in zip(ids, wanted, strict=True):
@@ -134,7 +134,7 @@ def send_files(connection: Connection, wanted: Sequence[object]) -> None:
         send(connection, local_files(wanted))
 
 
-def _surrounding_job() -> bytes:
+def surrounding_job() -> bytes:
     """Return the id of the job in which this process runs; empty if it runs in none."""
     said = os.environ.get("JOBWIRE_JOB_ID")
     try:

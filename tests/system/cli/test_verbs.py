@@ -283,6 +283,16 @@ def test_stop_all_ends_every_job_of_its_user_and_none_of_others(own_home: Home, 
     assert b"name jobs, or use --all" in other.jobwire("stop", status=2).stderr
 
 
+def test_all_leaves_out_the_job_in_which_the_command_runs(own_home: Home) -> None:
+    around, other = own_home.submit("sleep", "600"), own_home.submit("sleep", "600")
+    own_home.env["JOBWIRE_JOB_ID"] = around
+    assert own_home.jobwire("stop", "--all").stderr == b"jobwire: 1 job stopped\n"
+    assert own_home.records("show", other)[0]["state"] == "finished"
+    assert own_home.records("show", around)[0]["state"] != "finished"
+    # It would wait for itself for ever.
+    assert own_home.jobwire("wait", "--all", "--timeout", "1m").stderr == b"jobwire: none of your jobs is queued or running\n"
+
+
 def test_wait_all_returns_when_every_job_of_its_user_has_ended(
     own_home: Home, worker: Worker, tmp_path: Path, bytecode: Path, terminal: Callable[..., Terminal]
 ) -> None:
@@ -301,6 +311,13 @@ def test_wait_all_returns_when_every_job_of_its_user_has_ended(
     assert waits.ended() == 1
     assert f"jobwire: job {jobs[1][:8]}: exited with status 3" in waits.screen.decode()
     assert "jobwire: 1 of 3 jobs failed" in waits.screen.decode()
+    gate.unlink()
+    own_home.submit(*waiting, "3")
+    waits = terminal(own_home, "wait", "--all")
+    waits.until("waiting for")
+    gate.touch()
+    assert waits.ended() == 1
+    assert "jobwire: the job failed" in waits.screen.decode()
     for combined in (["--all", jobs[0]], ["--all", "--any"], []):
         assert b"--all" in own_home.jobwire("wait", *combined, status=2).stderr
 
