@@ -14,7 +14,9 @@ from .options import OF_A_COMMAND, OF_A_JOB, OF_ALL, SUBMITS
 # Of `-it`, which is typed together.
 _LETTERS_OF_A_TERMINAL = {"-i", "-t", "-it"}
 # Never suggested: following a suggestion must not end a job.
-DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now"}
+DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now", "--all-ended", "--declare-lost"}
+# Options that are harmless elsewhere: that of list only shows more.
+_OF_EVERYTHING = {"jobwire stop": "--all"}
 _LIKENESS = 0.75
 
 
@@ -41,7 +43,7 @@ def missing_hint(path: str, name: str) -> str:
 
 def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
     """Return what to type instead of an unknown option; empty if nothing is near."""
-    name, known = typed.partition("=")[0], tuple(known)
+    name, known = typed.partition("=")[0], tuple(word for word in known if word != _OF_EVERYTHING.get(path))
     if path == "jobwire" and (after := _of_commands(name)):
         return after
     of_it = OF_A_COMMAND.get(path, {}).get(name) or (OF_A_JOB.get(name) if path in SUBMITS else None)

@@ -164,7 +164,20 @@ def test_a_typing_error_is_answered_with_what_was_meant(arguments: list[str], sa
 
 @pytest.mark.parametrize(
     "arguments",
-    [["stp"], ["stopp"], ["forgte"], ["signl"], ["worker", "stopp"], ["context", "rmm"], ["stop", "--nw", "x"], ["stop", "--noww", "x"]],
+    [
+        ["stp"],
+        ["stopp"],
+        ["forgte"],
+        ["signl"],
+        ["worker", "stopp"],
+        ["context", "rmm"],
+        ["stop", "--nw", "x"],
+        ["stop", "--noww", "x"],
+        ["stop", "--al"],
+        ["stop", "--alll", "x"],
+        ["forget", "--all-endd"],
+        ["broker", "remove", "--declare-los", "x"],
+    ],
 )
 def test_nothing_that_ends_a_job_is_suggested(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(arguments) == 2
