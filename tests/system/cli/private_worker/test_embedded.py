@@ -40,8 +40,8 @@ def test_ten_commands_at_once_start_one_worker(home: Home) -> None:
     commands = [home.start("run", "echo", str(number)) for number in range(10)]
     for number, one in enumerate(commands):
         stdout, stderr = one.communicate()
-        # Commands that wait long for a connection say so.
-        said = [line for line in stderr.splitlines() if b" waits: all " not in line]
+        # Commands whose job waits long for a slot say so, and on a busy machine also that it is about to start.
+        said = [line for line in stderr.splitlines() if b" waits: " not in line]
         assert (one.returncode, stdout, said) == (0, b"%d\n" % number, [])
     assert (home.state / "worker" / "worker.log").read_text().count("INFO jobwire.worker.daemon: ready") == 1
     assert len(home.records("list", "-a")) == 10
