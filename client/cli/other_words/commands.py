@@ -28,7 +28,9 @@ COMMANDS = {
     ),
     **dict.fromkeys(("jobwire send", "jobwire send-keys"), _TYPING),
     **dict.fromkeys(("jobwire list-sessions", "jobwire qstat", "jobwire bjobs", "jobwire container"), "it is called jobwire list"),
-    **dict.fromkeys(("jobwire kill-session", "jobwire qdel", "jobwire bkill"), "it is called jobwire stop"),
+    **dict.fromkeys(
+        ("jobwire kill-session", "jobwire qdel", "jobwire bkill", "jobwire pkill", "jobwire killall"), "it is called jobwire stop"
+    ),
     **dict.fromkeys(("jobwire kill-server", "jobwire shutdown", "jobwire down"), _STOP_WORKER),
     **dict.fromkeys(("jobwire qsub", "jobwire bsub", "jobwire tsp"), "it is called jobwire submit"),
     **dict.fromkeys(("jobwire seff", "jobwire sstat", "jobwire describe"), "it is called jobwire show"),

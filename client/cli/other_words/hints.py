@@ -15,6 +15,8 @@ from .options import OF_A_COMMAND, OF_A_JOB, OF_ALL, SUBMITS
 _LETTERS_OF_A_TERMINAL = {"-i", "-t", "-it"}
 # Never suggested: following a suggestion must not end a job.
 DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now", "--all-ended", "--declare-lost"}
+# Programs that do so to processes, files or the machine, whatever follows them.
+_DESTRUCTIVE_PROGRAMS = {"reboot", "halt", "poweroff", "telinit", "pkill", "killall", "skill", "unlink", "rmdir", "shred", "truncate", "dd"}
 # Options that are harmless elsewhere: that of list only shows more.
 _OF_EVERYTHING = {"jobwire stop": "--all"}
 _LIKENESS = 0.75
@@ -27,7 +29,7 @@ def command_hint(path: str, typed: str, known: Iterable[str], contexts: Collecti
     if meant := COMMANDS.get(f"{path} {typed}"):
         return meant
     # As in `ssh HOST hostname`.
-    to_run = f"to run the program {typed}: jobwire run -- {typed}" if is_program else ""
+    to_run = f"to run the program {typed}: jobwire run -- {typed}" if is_program and typed not in _DESTRUCTIVE_PROGRAMS else ""
     return " ".join(filter(None, (_did_you_mean(typed, known), to_run)))
 
 

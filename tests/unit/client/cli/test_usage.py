@@ -190,6 +190,10 @@ def test_whatever_is_mistyped_only_what_is_near_and_harmless_is_suggested() -> N
         for hint in (command_hint("jobwire", typed, words), option_hint("jobwire list", typed, words)):
             assert not any(hint.endswith(f" {word}?") for word in DESTRUCTIVE)
     assert command_hint("jobwire", "zzz", words) == ""
+    # Programs that a shell here knows.
+    assert command_hint("jobwire", "hostname", words, is_program=True) == "to run the program hostname: jobwire run -- hostname"
+    for program in ("reboot", "poweroff", "killall", "pkill", "dd", "rm", "shutdown", "kill"):
+        assert "jobwire run" not in command_hint("jobwire", program, words, is_program=True)
 
 
 @pytest.mark.parametrize(
