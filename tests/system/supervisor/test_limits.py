@@ -81,12 +81,19 @@ def test_a_job_on_a_terminal_has_limits_too(desk: RawDesk) -> None:
     assert os.getpriority(os.PRIO_PROCESS, desk.supervisor) == before
 
 
+def _need_memory_controller(desk: RawDesk) -> None:
+    desk.wish(do="hello")
+    if problem := desk.fact("hello")["memory"]:
+        pytest.skip(problem)
+
+
 def _memory_cgroups(desk: RawDesk) -> list[str]:
     name = name_for(desk.state.stat())
     return [folder for folder, _, _ in os.walk("/sys/fs/cgroup/memory") if f"/{name}/" in folder]
 
 
 def test_a_job_and_its_grandchild_that_use_too_much_together_are_killed_together(desk: RawDesk) -> None:
+    _need_memory_controller(desk)
     fact, _, stderr = desk.run(sys.executable, "-S", "-c", _EATER, memory_bytes=100 << 20)
     assert stderr == b""
     assert (fact["kind"], fact["signal"]) == ("over_limit", signal.SIGKILL)
@@ -107,6 +114,7 @@ signal.pause()
 
 
 def test_a_job_that_takes_too_much_memory_while_it_is_stopped_says_so(desk: RawDesk) -> None:
+    _need_memory_controller(desk)
     handle = desk.start(sys.executable, "-S", "-c", _LAST_MEAL, memory_bytes=100 << 20)
     folder = desk.folder(desk.started(handle))
     wait_until(lambda: (folder / "stdout").read_bytes() == b"ready\n", "a job that waits for SIGTERM")
@@ -138,6 +146,7 @@ def test_a_limit_on_memory_outlives_the_supervisor_and_is_told_even_if_it_was_re
         assert (fact["kind"], fact["sentence"]) == ("over_limit", "used more memory than its limit of 100 MiB, and ended by SIGKILL")
         assert fact["peak_memory_bytes"] > 90 << 20
 
+    _need_memory_controller(desk)
     with_next, meanwhile = start(tmp_path / "with-next"), start(tmp_path / "meanwhile")
     os.kill(desk.supervisor, signal.SIGSTOP)
     (tmp_path / "meanwhile").touch()
