@@ -27,7 +27,7 @@ from ..shown.attempts import attempt_line, rule_in_words, tried
 from ..shown.json_lines import job_record, run_record
 from ..shown.last_lines import last_lines
 from ..shown.sentences import command_line, failed, how_it_ended, not_limited, owner_of, what_it_used
-from ..targets.job_names import checked, one_job_info, run_instead
+from ..targets.job_names import checked, one_job_info, run_instead, single_job
 from ..targets.runs import Run, counts
 from ..terminal.screen import duration, local_time, say, write, write_json, write_text
 
@@ -85,7 +85,7 @@ def _write_proof(ctx: Context, names: Sequence[str], output: str) -> None:
     if not output:
         raise BadInput("--output names no file; - is standard output")
     with client(ctx) as connected:
-        text = connected.proof(checked(names[0]), pick=Pick.NEWEST)
+        text = single_job(connected, names[0], lambda asked, name: asked.proof(checked(name), pick=Pick.NEWEST))
     if output == "-":
         write_text(text)
         return

@@ -14,6 +14,7 @@ from ...library.values.job_info import JobInfo
 from ...library.verbs.actions import surrounding_job
 from .runs import Run, find_run, jobs_of
 
+_One = TypeVar("_One")
 _Found = TypeVar("_Found", Job, JobInfo)
 
 
@@ -58,16 +59,16 @@ def one_unfinished_job(client: Client, name: str) -> Job:
         return client.job_by_key(*named[0].key)
 
 
-def single_job(client: Client, name: str, one: Callable[[Client, str], Job]) -> Job:
-    """Return the job that a name refers to, as `one` finds it, for a command that takes no run.
+def single_job(client: Client, name: str, one: Callable[[Client, str], _One]) -> _One:
+    """Return the job that a name refers to, or what is asked of it, as `one` does, for a command that takes no run.
 
-    Raises Refused as `one` does; if a run has that name, it says so.
+    Raises Refused as `one` does; if that names a run, it says so.
     """
     try:
         return one(client, name)
     except Refused as refused:
         run = run_instead(client, name, refused)
-        refused.next_step = f"{run} has that name; name one of its jobs: jobwire list {name} shows them"
+        refused.next_step = f"that names {run}; name one of its jobs: jobwire list {name} shows them"
         raise
 
 

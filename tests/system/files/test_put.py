@@ -265,6 +265,11 @@ def test_a_path_behind_the_job_and_the_name_of_a_run_are_explained(home: Home, t
     said = home.jobwire("get", "build:out dir", status=1).stderr.decode()
     assert said.endswith("; a path is an argument of its own: jobwire get build 'out dir'\n")
     home.jobwire("submit", "--wait", "--array", "1-2", "-n", "cut", "true")
-    for arguments in (["get", "cut", "x"], ["put", "cut", str(tmp_path / "file")], ["attach", "--read-only", "cut"]):
-        said = home.jobwire(*arguments, status=1).stderr.decode()
-        assert " (cut) has that name; name one of its jobs: jobwire list cut shows them\n" in said
+    run = home.records("list", "--runs")[0]["run"]
+    for name in ("cut", run):
+        get, put = ["get", name, "x"], ["put", name, str(tmp_path / "file")]
+        for arguments in (get, put, ["attach", "--read-only", name], ["show", "--proof", name, "-o", "-"]):
+            said = home.jobwire(*arguments, status=1).stderr.decode()
+            assert said == (
+                f"jobwire: there is no job {name}; that names run {run} (cut); name one of its jobs: jobwire list {name} shows them\n"
+            )
