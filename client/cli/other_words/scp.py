@@ -17,6 +17,8 @@ def of_scp(verb: str, name: str, file: str = "") -> Iterator[None]:
     except Refused as refused:
         job, colon, path = name.partition(":")
         if colon and path and refused.code in (Code.NOT_FOUND, Code.INVALID_ARGUMENT):
-            words = [job, f"{file}:{path}" if file else path]
-            refused.next_step = f"a path is an argument of its own: jobwire {verb} {shlex.join(words)}"
+            # Never absolute: it is below the job's folder.
+            below = path.lstrip("/")
+            place = f"{file}:{below}".removesuffix(":") if file else below or "."
+            refused.next_step = f"a path is an argument of its own, below the job's folder: jobwire {verb} {shlex.join([job, place])}"
         raise

@@ -260,10 +260,19 @@ def test_the_order_of_scp_is_explained(home: Home) -> None:
 
 def test_a_path_behind_the_job_and_the_name_of_a_run_are_explained(home: Home, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    (home.folder / "file").touch()
     said = home.jobwire("put", "build:in/", str(tmp_path / "file"), status=1).stderr.decode()
-    assert said.endswith(f"; a path is an argument of its own: jobwire put build {tmp_path / 'file'}:in/\n")
+    assert said.endswith(f"; a path is an argument of its own, below the job's folder: jobwire put build {tmp_path / 'file'}:in/\n")
     said = home.jobwire("get", "build:out dir", status=1).stderr.decode()
-    assert said.endswith("; a path is an argument of its own: jobwire get build 'out dir'\n")
+    assert said.endswith("; a path is an argument of its own, below the job's folder: jobwire get build 'out dir'\n")
+    # What is said to type is accepted.
+    for typed, meant in (("build:/out", "build out"), ("build:/", "build .")):
+        assert home.jobwire("get", typed, status=None).stderr.decode().endswith(f": jobwire get {meant}\n")
+    job = home.submit("--hold", "-n", "build", "--get", ".", "true")
+    for typed, meant in (("build:/in/", "file:in/"), ("build:/", "file")):
+        assert home.jobwire("put", typed, "file", status=None).stderr.decode().endswith(f": jobwire put build {meant}\n")
+        home.jobwire("put", "build", meant)
+    home.jobwire("stop", job)
     home.jobwire("submit", "--wait", "--array", "1-2", "-n", "cut", "true")
     run = home.records("list", "--runs")[0]["run"]
     for name in ("cut", run):
