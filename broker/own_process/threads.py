@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 from ...keys import more_processes
 from ...schemas.refusal import Code, Refused
 
+# What the loop of a daemon has handlers for.
+_OF_THE_LOOP = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 _Result = TypeVar("_Result")
 
 
@@ -63,6 +66,8 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
     result: asyncio.Future[_Result] = loop.create_future()
 
     def run() -> None:
+        # It may outlive the loop, whose handlers are gone then: a signal that it received would kill the daemon while it exits or reloads.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_LOOP)
         promised: Future[_Result] = Future()
         promised.set_running_or_notify_cancel()
         try:

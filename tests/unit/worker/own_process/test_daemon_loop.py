@@ -133,7 +133,8 @@ def test_parts_can_still_remove_their_descriptors_from_the_loop(caplog: pytest.L
 
 # As of a service manager or a person without patience, also in the very moment in which the loop is closed.
 _TOLD_AGAIN = """
-import asyncio, os, signal, sys
+import asyncio, os, signal, sys, threading
+from jobwire.broker.own_process.threads import on_thread
 from jobwire.worker.own_process import daemon_loop
 from jobwire.worker.own_process.early_signals import SIGNALS
 
@@ -144,8 +145,17 @@ async def serve(closing):
     closing.on_close(tell_again)
     close = loop.close
     loop.close = lambda: (tell_again(), close(), tell_again())
+    if sys.argv[1] == "thread":
+        # A command that does not answer, for longer than the loop is there.
+        begun = asyncio.Event()
+        asyncio.create_task(on_thread(hang, loop, begun))
+        await begun.wait()
     if sys.argv[1] == "refused":
         raise ConnectionRefusedError
+
+def hang(loop, begun):
+    loop.call_soon_threadsafe(begun.set)
+    threading.Event().wait()
 
 def tell_again():
     for number in SIGNALS:
@@ -160,7 +170,7 @@ sys.exit(3)
 """
 
 
-@pytest.mark.parametrize("start", ["ready", "refused"])
+@pytest.mark.parametrize("start", ["ready", "refused", "thread"])
 def test_a_daemon_that_is_told_again_while_it_exits_ends_with_its_own_status(start: str) -> None:
     argv = [sys.executable, "-c", _TOLD_AGAIN, start]
     ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
