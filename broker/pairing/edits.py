@@ -41,6 +41,7 @@ class RosterEdits:
         done(edit.result)
 
     def close(self) -> None:
-        """Stop calling back. An edit in progress is completed: whoever requested it repeats the request."""
+        """Stop calling back. An edit in progress is completed, others are dropped: whoever requested one repeats the request."""
         self._closed = True
-        self._thread.shutdown()
+        # Each could wait for a while if somebody else has locked the folder.
+        self._thread.shutdown(cancel_futures=True)
