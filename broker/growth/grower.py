@@ -154,8 +154,13 @@ class Grower:
         """Look once at everything, and act."""
         await self._census.take()
         workers = {self._engine.workers.name_of(key): worker for key, worker in self._engine.workers.all.items()}
+        delayed: Refused | None = None
         for allocation in list(self.book.allocations.values()):
-            await self._settle(allocation, workers.get(allocation.name))
+            try:
+                await self._settle(allocation, workers.get(allocation.name))
+            except Refused as refused:
+                # It stays until the roster can be changed; what the others need does not wait for that.
+                delayed = refused
         made = plan(
             [Demand(*one) for one in self._desk.demand().items()],
             self._engine.stock.rooms(),
@@ -166,6 +171,8 @@ class Grower:
         gone = [one.name for one in self.book.queues.values() if one.removed and not self.book.of(one.name)]
         if gone:
             await self.book.record(gone_queues=gone)
+        if delayed is not None:
+            raise delayed
 
     # --- what the workers say
 

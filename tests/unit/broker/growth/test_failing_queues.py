@@ -171,3 +171,29 @@ async def test_what_fails_is_tried_again_without_news_and_only_a_bug_has_a_trace
     (record,) = [one for one in caplog.records if one.name == grower.__name__]
     assert record.levelname == level
     assert bool(record.exc_info) == isinstance(error, KeyError)
+
+
+async def test_a_worker_that_cannot_be_removed_from_the_roster_keeps_no_other_from_being_noted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lab.queue()
+    await lab.submit(2)
+    await lab.look()
+    (first,) = lab.names
+    lab.cluster.become(first, Phase.ENDED, "FAILED", proves_end=True)
+
+    async def close(name: str, token: bytes) -> None:
+        raise Refused(Code.UNAVAILABLE, f"the roster is locked, so {name} stays, with {len(token)} bytes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lab.doors, "close", close)
+        for _ in range(2):
+            with pytest.raises(Refused, match="the roster is locked"):
+                await lab.look(10)
+        second = next(name for name in lab.names if name != first)
+        await lab.join(second)
+        with pytest.raises(Refused, match="the roster is locked"):
+            await lab.look(10)
+        assert lab.grower.book.allocations[second].state is State.JOINED
+    await lab.look(10)
+    assert lab.names == [second]
