@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from daemons import wait_until
 from tmux import Tmux, needs_tmux
+
+from jobwire.keys.holder import SUSPENDED, process_state
 
 pytestmark = needs_tmux
 
@@ -63,12 +66,15 @@ def test_bash_edits_lines_and_controls_jobs(tmux: Tmux) -> None:
     tmux.type("t", "BSpace")
     tmux.type("m", "Enter")
     tmux.until("mon")
-    tmux.type("cat", "Enter")
+    tmux.type("sh -c 'echo process $$; exec cat'", "Enter")
+    # What is typed before it is in the foreground would be read by the shell.
+    shown = wait_until(lambda: re.search(r"^process (\d+)$", "\n".join(tmux.screen()), re.MULTILINE), "it is in the foreground")
     tmux.type("abc", "Enter")
     tmux.until("abc")
     tmux.keys("C-z")
     tmux.until("Stopped")
     tmux.type("fg", "Enter")
+    wait_until(lambda: process_state(int(shown[1])) not in SUSPENDED, "it is in the foreground again")
     tmux.keys("C-d")
     tmux.type("exit 9", "Enter")
     tmux.until_back()
