@@ -71,8 +71,8 @@ def run(  # noqa: PLR0913 -- an argument for each option
         str, typer.Option(metavar="TIME", help="How long a job waits if the command that sends its standard input is gone.")
     ] = _USUAL_FEED_WAIT,
     join: Annotated[
-        str, typer.Option(metavar="TOKEN|-|@FILE", help="Join a broker, once, with a token or tcp://ADDR:PORT, and run its jobs.")
-    ] = "",
+        str | None, typer.Option(metavar="TOKEN|-|@FILE", help="Join a broker, once, with a token or tcp://ADDR:PORT, and run its jobs.")
+    ] = None,
     broker_key: Annotated[str, typer.Option("--broker-key", metavar="KEY", help="Public key of the broker, if there is no token.")] = "",
     trust_broker: Annotated[
         str, typer.Option("--trust-broker", metavar="ROLE", help="Role of clients that only the broker knows: submitter or none.")
@@ -110,10 +110,12 @@ def run(  # noqa: PLR0913 -- an argument for each option
     }
     if trust_broker not in {"submitter", "none"}:
         raise typer.BadParameter("the role is submitter or none", param_hint="--trust-broker")
+    if join == "":
+        raise typer.BadParameter("it is empty; give the token that jobwire broker invite prints", param_hint="--join")
     if join or (Path(settings["state"]) / layout.BROKER).exists():
         from .pairing.commands import use_broker  # noqa: PLC0415 -- most workers have no broker
 
-        use_broker(settings, join, broker_key, "" if trust_broker == "none" else trust_broker, slots)
+        use_broker(settings, join or "", broker_key, "" if trust_broker == "none" else trust_broker, slots)
     environment = dict(os.environ)
     if embedded:
         settings["note"] = leaving.leave()

@@ -44,3 +44,11 @@ def test_endpoints_that_cannot_be_are_refused_before_a_broker_is_joined(
     assert "--events" in found.output
     assert "--join" not in found.output
     assert [*tmp_path.iterdir()] == []
+
+
+def test_an_empty_token_is_refused_and_is_not_the_same_as_none(tmp_path: Path) -> None:
+    # It was in an unset variable of the shell.
+    found = CliRunner().invoke(commands.app, ["run", "--state", str(tmp_path / "state"), "--join", ""])
+    assert found.exit_code == 2
+    assert "Invalid value for --join: it is empty" in found.output
+    assert [*tmp_path.iterdir()] == []
