@@ -70,7 +70,7 @@ def check(queue: request_pb2.GrowthQueue, grower: Grower) -> None:
         raise Refused(Code.INVALID_ARGUMENT, "the same label is given twice", "leave one of them out")
     if os.geteuid() == 0 and not queue.jobs_as_root:
         message = "the broker runs as root, and so would the jobs of its workers"
-        raise Refused(Code.FAILED_PRECONDITION, message, "run it as another user, or give --jobs-as-root if that is intended")
+        raise Refused(Code.FAILED_PRECONDITION, message, "run the broker as another user, or permit jobs as root if that is intended")
 
 
 def _wrong_number(queue: request_pb2.GrowthQueue) -> str:

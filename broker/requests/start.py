@@ -138,7 +138,7 @@ def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: in
     why = desk.stock.never_fits(desk.stock.timed(wants_of(spec), spec.time_limit_ms))
     if why and lookup.job(key) is None:
         message = f"the job can never start here: {why}"
-        raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the worker's operator set more: jobwire worker set", index)
+        raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the worker's operator set more", index)
 
 
 def demand_in_time(key: JobKey, not_after_us: int, desk: Desk, lookup: Lookup, index: int) -> None:
@@ -156,7 +156,7 @@ def demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
     check_precedence(member, spec)
     if why := desk.stock.never_fits(desk.stock.timed(wants_of(spec), spec.time_limit_ms)):
         message = f"the on_finish of the batch can never start here: {why}"
-        raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the worker's operator set more: jobwire worker set")
+        raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the worker's operator set more")
     return batch.on_finish.ByteSize()
 
 

@@ -120,7 +120,7 @@ class Starter:
         for spec in wanted:
             if why := stock.never_fits(stock.timed(wants_of(spec), spec.time_limit_ms)):
                 message = f"{what} can never start here: {why}"
-                raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the worker's operator set more: jobwire worker set")
+                raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the worker's operator set more")
 
     def _stop_run(self, schedule: Schedule, run: RunKey) -> None:
         jobs = self._desk.runs.get(run, {}).values()

@@ -13,8 +13,8 @@ from jobwire.client.protocol.advice import advised
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 ROOT = Path(__file__).resolve().parents[3]
-# Read where a daemon is started, by whoever starts it.
-AT_THE_START = {"binding.py", "server.py", "tables.py", "soundness.py"}
+# Read where a daemon is started, or in its log, by whoever runs it.
+AT_THE_DAEMON = {"binding.py", "server.py", "tables.py", "soundness.py", "line.py"}
 # What of other storeys may travel.
 OTHERS = [
     *(ROOT / "keys" / f"{name}.py" for name in ("members/rights", "proofs/signature", "members/limits", "members/conditional_changes")),
@@ -35,7 +35,7 @@ OTHERS = [
         )
     ),
 ]
-SOURCES = [path for path in sorted((ROOT / "broker").rglob("*.py")) if path.name not in AT_THE_START] + OTHERS
+SOURCES = [path for path in sorted((ROOT / "broker").rglob("*.py")) if path.name not in AT_THE_DAEMON] + OTHERS
 COMMAND = re.compile(rf"\bjobwire ({'|'.join(VERBS)})\b|(^| )--[a-z]")
 
 
