@@ -45,7 +45,7 @@ def contents(worker: Worker) -> list[Path]:
 
 def test_a_file_that_leaves_too_little_free_is_refused_before_it_is_sent_and_nobody_else_is(narrow: Worker, tmp_path: Path) -> None:
     with narrow.client() as client:
-        with pytest.raises(Refused, match=r"120 MiB more are needed, and 140 MiB must stay free") as refused:
+        with pytest.raises(Refused, match=r"120 MiB more are needed, but 140 MiB must stay free") as refused:
             client.submit(["true"], put=[random_file(tmp_path, "large", 120)])
         assert (refused.value.code, refused.value.reason) == (Code.RESOURCE_EXHAUSTED, Reason.DISK_FULL)
         assert contents(narrow) == []
@@ -59,7 +59,7 @@ def test_jobs_whose_files_do_not_fit_wait_and_take_nothing(narrow: Worker, tmp_p
         assert first.wait(60) == 0
         others = [client.submit(["wc", "-c", "file"], put=[file]) for _ in range(2)]
         for other in others:
-            until_it_waits(other, "40 MiB more are needed, and 140 MiB must stay free; the worker tries again until there is space")
+            until_it_waits(other, "40 MiB more are needed, but 140 MiB must stay free; the worker tries again until there is space")
         assert free_bytes(narrow.state) > 140 * MEGABYTE
         assert client.run(["echo", "hi"]).stdout == b"hi\n"
         client.forget([first])
