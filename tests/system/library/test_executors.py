@@ -68,7 +68,7 @@ def test_what_is_wrong_is_raised_at_once_or_by_the_future(context: Context, tmp_
     with pytest.raises(ValueError, match="at least 1"):
         JobExecutor(context, max_workers=0)
     with JobExecutor(context) as executor:
-        with pytest.raises(TypeError, match="sequence of arguments"):
+        with pytest.raises(TypeError, match="is a program and its arguments, as a list, not a function"):
             executor.submit(len)  # type: ignore[call-overload] # reason: wrong on purpose
         with pytest.raises(TypeError, match=r"submit.*'shell'"):
             executor.submit(["x"], shell=True)  # type: ignore[call-overload] # reason: wrong on purpose
