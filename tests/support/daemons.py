@@ -55,9 +55,11 @@ def stop_all_jobs(endpoint: str, public: bytes, identity: Identity) -> None:
     """Stop what a member may stop, and wait for its end; without a command, which would take a third of a second."""
     with RawClient(endpoint, public, identity) as raw:
         raw.hello()
-        # A page at a time.
-        while jobs := raw.ask(raw.request(list=request_pb2.List())).list.jobs:
-            stop = request_pb2.Stop(keys=[job.key for job in jobs], grace_ms=0, credit_messages=1000)
+        # A page at a time. One is empty, and not the last, if all of its jobs have ended while it was read.
+        while (page := raw.ask(raw.request(list=request_pb2.List())).list).jobs or page.next_page:
+            if not page.jobs:
+                continue
+            stop = request_pb2.Stop(keys=[job.key for job in page.jobs], grace_ms=0, credit_messages=1000)
             raw.send(raw.envelope(raw.request(stop=stop)))
             while not raw.receive().last:
                 pass
