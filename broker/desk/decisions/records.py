@@ -95,7 +95,7 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
         turn.effects.append(numbered(told, first_seq))
     # These follow attempts whose ends come first.
     following = [job for job in pending.launching if job.following is not None]
-    _launches_recorded(turn, [job for job in pending.launching if job not in following])
+    _launches_recorded(turn, [job for job in pending.launching if job.following is None])
     for job in pending.returned:
         _place_anew(turn, job)
     turn.effects += pending.replies
