@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..broker.own_process.handled_signals import SIGNALS
 from ..broker.store import tables
 from ..schemas.json_text import object_of
 from ..schemas.refusal import Code, Refused
 from .keeper.light_process import command
 from .own_process import orphans
-from .own_process.early_signals import SIGNALS
 from .wire.words import VERSION as LINK_VERSION
 
 PROBE = "probe"

@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 
 from ...keys import more_processes
 from ...schemas.refusal import Code, Refused
+from .handled_signals import SIGNALS
 
-# What the loop of a daemon has handlers for.
-_OF_THE_LOOP = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 _Result = TypeVar("_Result")
 
 
@@ -67,7 +66,7 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
 
     def run() -> None:
         # It may outlive the loop, whose handlers are gone then: a signal that it received would kill the daemon while it exits or reloads.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_LOOP)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         promised: Future[_Result] = Future()
         promised.set_running_or_notify_cancel()
         try:

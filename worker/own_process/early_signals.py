@@ -10,9 +10,10 @@ import signal
 from collections.abc import Callable
 from typing import TypeVar
 
+from ...broker.own_process.handled_signals import SIGNALS
+
 _Told = TypeVar("_Told")
 
-SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 

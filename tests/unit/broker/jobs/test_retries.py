@@ -254,13 +254,8 @@ async def test_a_time_limit_set_while_the_next_attempt_is_being_launched_counts_
     house.engine.expect(("settled", attempt(1)), ("start", attempt(1, 2)), ("limit", attempt(1, 2), 5000))
 
 
-@pytest.mark.parametrize("claims", [{"only_one": "printer"}, {"cpus": SLOTS}, {"gpus": 1}], ids=str)
-async def test_the_next_attempt_keeps_what_only_one_may_have(house: House, claims: dict[str, Any]) -> None:
-    house.state.queue.set_capacity(Capacity(SLOTS, gpus=("gpu-a",)))
-    await house.accept(with_priority(1, 0, **claims))
-    await house.accept(with_priority(2, 0, **claims))
-    await house.durable()
-    assert begun(house) == [attempt(1)]
+async def expect_three_attempts_before_another_job(house: House) -> None:
+    """Fail the three attempts of the first job, each of which follows at once; the second job starts only then."""
     for which in (1, 2):
         house.desk.hear(failed(house, which))
         await house.durable()
@@ -269,6 +264,16 @@ async def test_the_next_attempt_keeps_what_only_one_may_have(house: House, claim
     await house.durable()
     await house.durable()
     assert begun(house) == [attempt(2)]
+
+
+@pytest.mark.parametrize("claims", [{"only_one": "printer"}, {"cpus": SLOTS}, {"gpus": 1}], ids=str)
+async def test_the_next_attempt_keeps_what_only_one_may_have(house: House, claims: dict[str, Any]) -> None:
+    house.state.queue.set_capacity(Capacity(SLOTS, gpus=("gpu-a",)))
+    await house.accept(with_priority(1, 0, **claims))
+    await house.accept(with_priority(2, 0, **claims))
+    await house.durable()
+    assert begun(house) == [attempt(1)]
+    await expect_three_attempts_before_another_job(house)
     assert house.live[key(2)].gpus == (("gpu-a",) if "gpus" in claims else ())
 
 
@@ -277,14 +282,7 @@ async def test_of_a_run_that_is_as_wide_as_one_job_the_next_attempt_comes_first(
     await house.accept(*(asked(number, RetryRule(2)) for number in (1, 2)), batch=run)
     await house.durable()
     assert begun(house) == [attempt(1)]
-    for which in (1, 2):
-        house.desk.hear(failed(house, which))
-        await house.durable()
-        assert begun(house) == [attempt(1, which + 1)]
-    house.desk.hear(failed(house, 3))
-    await house.durable()
-    await house.durable()
-    assert begun(house) == [attempt(2)]
+    await expect_three_attempts_before_another_job(house)
 
 
 async def test_a_fact_about_an_earlier_attempt_changes_nothing(house: House) -> None:

@@ -134,9 +134,9 @@ def test_parts_can_still_remove_their_descriptors_from_the_loop(caplog: pytest.L
 # As of a service manager or a person without patience, also in the very moment in which the loop is closed.
 _TOLD_AGAIN = """
 import asyncio, os, signal, sys, threading
+from jobwire.broker.own_process.handled_signals import SIGNALS
 from jobwire.broker.own_process.threads import on_thread
 from jobwire.worker.own_process import daemon_loop
-from jobwire.worker.own_process.early_signals import SIGNALS
 
 async def serve(closing):
     loop = asyncio.get_running_loop()
