@@ -6,7 +6,7 @@ import gc
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -29,6 +29,15 @@ def activity(pid: int) -> list[str]:
 def descriptors(pid: int) -> int:
     """Return the number of its open descriptors."""
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def open_files(pid: int) -> set[str]:
+    """Return what its descriptors refer to, without those that it closes in this moment."""
+    found: set[str] = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(entry.readlink()))
+    return found
 
 
 def own_descriptors() -> int:

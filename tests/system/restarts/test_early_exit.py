@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
+from processes import open_files
 
 from jobwire.schemas.jobs.states import State
 
@@ -59,5 +60,4 @@ def test_a_worker_that_is_told_again_and_again_exits_with_0_and_says_nothing(tmp
 
 def holds_store(worker: Worker) -> bool:
     assert worker.process is not None
-    held = (str(entry.readlink()) for entry in Path(f"/proc/{worker.process.pid}/fd").iterdir() if entry.is_symlink())
-    return str(worker.state / "state.db") in held
+    return str(worker.state / "state.db") in open_files(worker.process.pid)

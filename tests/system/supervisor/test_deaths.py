@@ -8,12 +8,11 @@ import signal
 import subprocess
 import termios
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from daemons import wait_until
-from processes import is_alive
+from processes import is_alive, open_files
 from raw_desk import RawDesk, kill_and_wait, kill_both, our_cgroups
 
 from jobwire.worker.keeper import process
@@ -58,12 +57,7 @@ def pass_gate(gate: Path, count: int) -> None:
 
 
 def _holds_pidfds(pid: int) -> bool:
-    for fd in Path(f"/proc/{pid}/fd").iterdir():
-        # It may be closed between two reads.
-        with suppress(FileNotFoundError):
-            if "pidfd" in str(fd.readlink()):
-                return True
-    return False
+    return any("pidfd" in one for one in open_files(pid))
 
 
 def _bytes_in(fd: int) -> int:
